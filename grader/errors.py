@@ -1,0 +1,19 @@
+"""What can go wrong, by whose fault. Every message is safe to show: what, which value, what limit, what to do next."""
+
+from __future__ import annotations
+
+
+class GraderError(Exception):
+    """Base of every error that the grader raises on purpose."""
+
+
+class UsageError(GraderError):
+    """A path, option or rubric is wrong: exit status 2, and nothing is graded."""
+
+
+class HarnessError(GraderError):
+    """The harness failed (no engine, full disk, a fault of its own): exit status 3, and no score."""
+
+
+class Rejected(GraderError):
+    """The submission as a whole may not come in (a broken archive, over the caps): a scorecard with score 0."""

@@ -1,0 +1,265 @@
+"""The words of the grader as frozen data: rubric, check results, scorecard."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+CriterionId = Annotated[str, Field(pattern=r"^[a-z]+\.[a-z_]+$")]
+BUG_CLASSES = (
+    "mask", "softmax-axis", "scaling", "heads", "qkv", "positions",
+    "residual-norm", "loss-shift", "train-eval", "decoding", "window",
+)  # fmt: skip
+
+
+class Frozen(BaseModel):
+    """Data that nobody changes after it was made; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Verdict(StrEnum):
+    """The outcome word of a check or criterion."""
+
+    accepted = "accepted"
+    partial = "partial"
+    wrong_answer = "wrong_answer"
+    runtime_error = "runtime_error"
+    time_limit = "time_limit"
+    memory_limit = "memory_limit"
+    output_limit = "output_limit"
+    protocol_error = "protocol_error"
+    missing = "missing"
+    not_applicable = "not_applicable"
+    inconclusive = "inconclusive"
+    harness_error = "harness_error"
+
+
+class Outcome(StrEnum):
+    """The outcome word of a whole submission."""
+
+    graded = "graded"
+    rejected = "rejected"
+    harness_error = "harness_error"
+
+
+# --- rubric ---------------------------------------------------------------------------------------------------------
+
+
+class Limits(Frozen):
+    """What a submission may use. Units are in the names; the defaults are those told to candidates."""
+
+    files: int = Field(500, ge=1)
+    levels: int = Field(16, ge=1)
+    source_file_mib: float = Field(1, gt=0)  # one file that ends in .py, .toml or .md
+    submission_mib: float = Field(16, gt=0)
+    memory_mib: int = Field(2048, ge=256)
+    processes: int = Field(64, ge=8)
+    tmp_mib: int = Field(64, ge=1)
+    call_s: float = Field(10, gt=0)
+    part_s: float = Field(120, gt=0)  # all calls into one of minigpt.py, matmul.py, scan.py
+    reply_mib: float = Field(64, gt=0)
+    output_kib: int = Field(256, ge=0)  # the submission's own output that is kept; the rest is dropped
+    start_s: float = Field(60, gt=0)  # the sandbox itself, before the submission is in it: else a harness error
+
+
+class Tolerances(Frozen):
+    """How far apart two right answers may be (absolute, at values of ordinary size)."""
+
+    logits_float32: float = Field(5e-4, gt=0)
+    logits_float64: float = Field(1e-4, gt=0)
+    loss_float32: float = Field(1e-4, gt=0)
+    gradient_float32: float = Field(5e-4, gt=0)
+    matmul_float64: float = Field(1e-10, gt=0)
+    matmul_float32: float = Field(1e-4, gt=0)
+    decode_cost_ratio: float = Field(0.2, gt=0)  # a cached step over a recompute of its prefix
+    matmul_time_ratio: float = Field(3.0, gt=0)  # the submission's time over torch's own
+
+
+class Criterion(Frozen):
+    """One line of the rubric."""
+
+    id: CriterionId
+    title: str = Field(min_length=1)
+    points: float = Field(gt=0)
+    bonus: bool = False
+    rationale: str = ""  # why it matters, shown to interviewers
+    question: str = ""  # what to ask when it failed
+    strong_answer: str = ""
+
+    @property
+    def section(self) -> str:
+        return self.id.split(".")[0]
+
+
+class ReviewItem(Frozen):
+    """An item that a person marks, with the anchor of each mark from 0 to `scale`."""
+
+    id: CriterionId
+    title: str = Field(min_length=1)
+    scale: int = Field(4, ge=1)
+    anchors: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _one_anchor_a_mark(self) -> ReviewItem:
+        if len(self.anchors) != self.scale + 1:
+            raise ValueError(f"{self.id}: {len(self.anchors)} anchors; marks 0 to {self.scale} need {self.scale + 1}")
+        return self
+
+
+class Weights(Frozen):
+    """How the final mark combines the automatic score and the review."""
+
+    automatic: float = Field(70, ge=0)
+    review: float = Field(30, ge=0)
+
+
+class Rubric(Frozen):
+    """What is graded and for how much, read from TOML."""
+
+    schema_: Literal["rubric/1"] = Field(alias="schema")
+    name: str
+    title: str
+    max_score: float = Field(100, gt=0)
+    weights: Weights = Weights()
+    limits: Limits = Limits()
+    tolerances: Tolerances = Tolerances()
+    criteria: tuple[Criterion, ...] = Field(min_length=1)
+    reviews: tuple[ReviewItem, ...] = ()
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> Rubric:
+        seen: set[str] = set()
+        for entry in (*self.criteria, *self.reviews):
+            if entry.id in seen:
+                raise ValueError(f"id {entry.id!r} stands twice")
+            seen.add(entry.id)
+        return self
+
+
+# --- scorecard ------------------------------------------------------------------------------------------------------
+
+Evidence = dict[str, JsonValue]  # docs/architecture.md lists the keys that the report knows how to draw
+
+
+class CheckResult(Frozen):
+    """The verdict on one claim."""
+
+    id: str
+    verdict: Verdict
+    message: str = ""
+    evidence: Evidence = {}
+    duration_s: float = 0.0
+
+
+class CriterionResult(Frozen):
+    """The verdict on one line of the rubric; accepted when every check of it is."""
+
+    id: CriterionId
+    section: str
+    title: str
+    points: float
+    earned: float
+    bonus: bool
+    verdict: Verdict
+    checks: tuple[CheckResult, ...] = ()
+
+
+class ReviewMark(Frozen):
+    """A person's mark for one reviewed item; null until given."""
+
+    id: CriterionId
+    title: str
+    scale: int
+    mark: float | None = None
+    comment: str = ""
+
+
+class SubmissionInfo(Frozen):
+    """Which submission this is."""
+
+    name: str
+    digest: str  # sha256:... of names and bytes
+    kit: str | None = None
+    files: tuple[str, ...] = ()
+    refused: dict[str, str] = {}  # path -> why it did not come in
+
+
+class RunInfo(Frozen):
+    """How the scorecard came about."""
+
+    seed: int
+    sandbox: str
+    started_at: str  # ISO 8601, UTC
+    duration_s: float
+    rubric_digest: str
+    versions: dict[str, str] = {}
+    machine: str = ""
+    image: str | None = None
+    only: str | None = None
+    best_effort: tuple[str, ...] = ()  # limits that this sandbox could not enforce strictly
+
+
+class Scorecard(Frozen):
+    """The whole result of one submission (scorecard/1)."""
+
+    schema_: Literal["scorecard/1"] = Field("scorecard/1", alias="schema")
+    submission: SubmissionInfo
+    outcome: Outcome
+    reason: str = ""  # why it was rejected, or what the harness's fault was
+    score: float | None
+    max_score: float
+    bonus: float = 0.0
+    pending: float = 0.0
+    final: float | None = None
+    criteria: tuple[CriterionResult, ...] = ()
+    reviews: tuple[ReviewMark, ...] = ()
+    output: str = ""  # what the submission printed, bounded
+    run: RunInfo
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    def to_json(self, indent: int | None = 2) -> str:
+        return self.model_dump_json(by_alias=True, indent=indent)
+
+
+# --- what the outputs need beside scorecards --------------------------------------------------------------------------
+
+
+class Event(Frozen):
+    """What a running grade tells its caller."""
+
+    submission: str
+    kind: Literal["phase", "criterion"]
+    text: str  # the phase, or the criterion's id
+    verdict: Verdict | None = None
+
+
+def jsonable(value: Any) -> JsonValue:
+    """Give value as plain JSON data: tensors to lists, non-finite numbers to strings."""
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return str(value)
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    if hasattr(value, "tolist"):
+        return jsonable(value.tolist())
+    return str(value)
+
+
+class Job(Frozen):
+    """One submission to grade, complete: what a child process or another machine needs."""
+
+    path: str
+    name: str
+    rubric: Rubric
+    rubric_digest: str
+    sandbox: Literal["docker", "bubblewrap"]
+    seed: int
+    kit: str | None = None
+    only: str | None = None
