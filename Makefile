@@ -1,0 +1,41 @@
+# The two commands of the README are `make demo` and `make test`; each installs what it lacks (scripts/setup.sh).
+
+PYTHON := .venv/bin/python
+SAMPLE ?= submissions/alice
+PYTEST_ARGS ?=
+
+.PHONY: help demo test lint bench image fixtures clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+
+demo: ## grade submissions/alice in a real sandbox and say where the report is
+	@sh scripts/setup.sh demo
+	@sh scripts/demo.sh $(SAMPLE)
+
+test: ## run every test, both sandboxes for real
+	@sh scripts/setup.sh test
+	@bash scripts/with_engine.sh $(PYTHON) -m pytest $(PYTEST_ARGS)
+
+lint: ## check format, lint and types
+	@sh scripts/setup.sh demo
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+
+bench: ## measure the figures of bench/README.md
+	@sh scripts/setup.sh demo
+	$(PYTHON) bench/grade_wall.py
+
+image: ## build the sandbox image on a base made here, where none can be pulled
+	@sh scripts/setup.sh test
+	@bash scripts/with_engine.sh scripts/make_image.sh
+
+fixtures: ## train the checkpoints and write the expected texts again (a few minutes)
+	@sh scripts/setup.sh demo
+	$(PYTHON) reference/train.py
+
+clean: ## remove the environment, caches and reports; images stay (grader doctor names them)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find reports -mindepth 1 ! -name .gitkeep -delete
