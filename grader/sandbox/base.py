@@ -12,7 +12,7 @@ Progress = Callable[[str], None]
 
 
 class SandboxGone(Exception):
-    """The sandbox ended, or its stream closed. Whose fault that is, the caller decides."""
+    """The sandbox ended, or its stream closed. Whose fault that is, the caller decides; the text ends with last words."""
 
 
 class Deadline(Exception):
@@ -54,5 +54,33 @@ class Sandbox(Protocol):
     def prepare(self, progress: Progress) -> None:
         """Do what is needed once (build the image, sweep what dead runs left). Raises HarnessError."""
 
-    def open(self, limits: Limits) -> Room:
-        """Start one sandbox with the worker in it. Raises HarnessError."""
+    def open(self, limits: Limits, program: str | None = None) -> Room:
+        """Start one sandbox with the worker in it, or with program (Python source) in the worker's place.
+
+        Raises HarnessError.
+        """
+
+
+WORKER = "/opt/grader/grader/worker/__main__.py"  # its place inside, in both sandboxes
+INSIDE_UID = 65534
+SUBMISSION_MARGIN_MIB = 4  # directories and page rounding on top of limits.submission_mib
+SHM_MIB = 16
+SPARE_PROCESSES = 4  # init, the worker and its children's relay, beside what the submission may start
+OPEN_FILES = 1024
+ENVIRONMENT = {
+    "HOME": "/tmp",
+    "USER": "nobody",
+    "LOGNAME": "nobody",
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+def command(program: str | None) -> list[str]:
+    """Give what runs inside, after the interpreter's name."""
+    return ["-I", WORKER] if program is None else ["-I", "-c", program]
+
+
+def submission_bytes(limits: Limits) -> int:
+    return int((limits.submission_mib + SUBMISSION_MARGIN_MIB) * 2**20)

@@ -1,0 +1,191 @@
+"""The sandbox that needs neither a daemon nor an image: Linux namespaces, set up by bwrap in milliseconds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO
+
+from grader.errors import HarnessError, UsageError
+from grader.models import Limits
+from grader.project import PACKAGE
+from grader.sandbox import cgroup, cpus, environment, seccomp
+from grader.sandbox.base import (
+    ENVIRONMENT,
+    INSIDE_UID,
+    OPEN_FILES,
+    SHM_MIB,
+    Progress,
+    Usage,
+    command,
+    submission_bytes,
+)
+from grader.sandbox.pipes import Pipes
+
+INSTALL = "install it (Debian, Ubuntu: apt-get install bubblewrap) or use --sandbox docker"
+# A process comes into its control groups, and takes its rlimits, before it becomes bwrap. $1 is the number of groups.
+ENTER = """
+ulimit -c 0 && ulimit -n "$1" || exit 70
+shift; n=$1; shift
+while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 70; shift; n=$((n - 1)); done
+exec "$@"
+"""
+
+# bwrap's --die-with-parent follows the thread that started it, not the process. This one lives as long as we do.
+_starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-starter")
+
+
+class BubblewrapSandbox:
+    """Walls made by bwrap."""
+
+    name = "bubblewrap"
+
+    def __init__(self) -> None:
+        if sys.platform != "linux":
+            raise UsageError("bubblewrap exists on Linux only; use --sandbox docker")
+        found = shutil.which("bwrap")
+        if found is None:
+            raise UsageError(f"bubblewrap is not here: no bwrap on the path; {INSTALL}")
+        self._bwrap = found
+
+    def prepare(self, progress: Progress) -> None:
+        if swept := cgroup.sweep():
+            progress(f"swept {swept} control groups that dead runs left")
+        environment.packages()
+
+    def open(self, limits: Limits, program: str | None = None) -> BubblewrapRoom:
+        group = cgroup.create(limits)
+        seat = cpus.take_seat()
+        try:
+            with _sealed(seccomp.bpf()) as rules, _sealed(_nul_separated(self._walls(limits))) as walls:
+                walls_fd, rules_fd = walls.fileno(), rules.fileno()
+                python, _ = environment.interpreter()
+                doors = group.doors if group else ()
+                argv = ["/bin/sh", "-c", ENTER, "sh", str(OPEN_FILES), str(len(doors)), *doors]
+                argv += [self._bwrap, "--args", str(walls_fd), "--seccomp", str(rules_fd)]
+                argv += [python, *command(program)]
+                process = _starter.submit(_start, argv, (walls_fd, rules_fd), seat.number).result()
+        except OSError as error:
+            if group:
+                group.remove()
+            seat.close()
+            raise HarnessError(f"bubblewrap could not be started: {error}; see `grader doctor`") from error
+        return BubblewrapRoom(process, group, seat)
+
+    def _walls(self, limits: Limits) -> list[str]:
+        """Give bwrap's arguments: what is inside, and how little of it can be changed."""
+        _, interpreter = environment.interpreter()
+        args = ["--unshare-user", "--unshare-all", "--disable-userns", "--cap-drop", "ALL"]
+        args += ["--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", "sandbox"]
+        args += ["--die-with-parent", "--new-session", "--clearenv"]
+        for name, value in {**ENVIRONMENT, "PATH": f"{environment.PYTHON}/bin:/usr/bin"}.items():
+            args += ["--setenv", name, value]
+        args += interpreter
+        args += environment.packages()
+        args += ["--ro-bind", str(PACKAGE / "__init__.py"), "/opt/grader/grader/__init__.py"]
+        args += ["--ro-bind", str(PACKAGE / "wire.py"), "/opt/grader/grader/wire.py"]
+        for file in sorted((PACKAGE / "worker").glob("*.py")):
+            args += ["--ro-bind", str(file), f"/opt/grader/grader/worker/{file.name}"]
+        args += ["--proc", "/proc", "--dev", "/dev"]
+        for folder, size in (
+            ("/dev/shm", SHM_MIB * 2**20),
+            ("/tmp", limits.tmp_mib * 2**20),
+            ("/submission", submission_bytes(limits)),
+        ):
+            args += ["--size", str(size), "--perms", "0755" if folder == "/submission" else "1777", "--tmpfs", folder]
+        return [*args, "--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
+
+
+class BubblewrapRoom:
+    """One running bwrap."""
+
+    image = None
+
+    def __init__(self, process: subprocess.Popen[bytes], group: cgroup.Group | None, seat: cpus.Seat) -> None:
+        self._process, self._group, self._seat = process, group, seat
+        self._usage: Usage | None = None
+        assert process.stdin and process.stdout and process.stderr
+        streams = (process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno())
+        self._pipes = Pipes(*streams, self._how_it_ended)
+        self.best_effort = _best_effort(group)
+
+    def send(self, data: bytes, deadline: float) -> None:
+        self._pipes.send(data, deadline)
+
+    def receive(self, deadline: float) -> bytes:
+        return self._pipes.receive(deadline)
+
+    def usage(self) -> Usage:
+        if self._usage is not None:
+            return self._usage
+        return self._group.meter.read() if self._group else Usage(None, None)
+
+    def close(self) -> None:
+        if self._usage is not None:
+            return
+        self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        self._usage = self.usage()
+        if self._group:
+            self._group.remove()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        self._seat.close()
+
+    def _how_it_ended(self) -> str:
+        try:
+            code = self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            return "the worker closed its stream"
+        return f"the sandbox ended with status {code}"
+
+
+def _best_effort(group: cgroup.Group | None) -> tuple[str, ...]:
+    missing = group.missing if group else ("memory", "swap", "processes")
+    words = {
+        "memory": "memory: no control group here; a limit on each process's data instead",
+        "swap": "swap: this kernel cannot forbid it to one sandbox",
+        "processes": "processes: no control group here; a limit on this sandbox's user instead",
+    }
+    return tuple(words[name] for name in missing)
+
+
+def _start(argv: list[str], pass_fds: tuple[int, ...], cpu: int | None) -> subprocess.Popen[bytes]:
+    if cpu is not None:
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, {cpu})  # of this thread, and so of what it starts; seccomp keeps it so
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        pass_fds=pass_fds,
+        env={"PATH": "/usr/bin:/bin"},  # init inside keeps the environment it was started with, for all to read
+        cwd="/",
+        start_new_session=True,  # Ctrl-C at the terminal is ours to handle
+    )
+
+
+def _sealed(data: bytes) -> IO[bytes]:
+    """Give a file without a name that holds data, at its start."""
+    file = tempfile.TemporaryFile()
+    file.write(data)
+    file.flush()
+    file.seek(0)
+    return file
+
+
+def _nul_separated(args: list[str]) -> bytes:
+    return b"".join(os.fsencode(arg) + b"\0" for arg in args)
+
+
