@@ -6,9 +6,9 @@ import os
 import socket
 import struct
 import subprocess
-import sys
 import unicodedata
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -121,33 +121,33 @@ def test_what_cannot_be_a_submission_is_a_usage_error(tmp_path: Path, folder: Pa
                 look(tmp_path / name)
 
 
-def test_unreadable_trees(tmp_path: Path, folder: Path) -> None:
-    """A folder that we may not read is a usage error; a file or folder inside one is refused and named."""
-    (folder / "scan.py").write_bytes(b"")
-    (folder / "inner").mkdir()
-    (folder / "scan.py").chmod(0)
-    (folder / "inner").chmod(0)
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0)
-    script = (
-        "import sys; from pathlib import Path; from grader import submission; from grader.models import Limits\n"
-        "try: print(submission.read(Path(sys.argv[1]), Limits()).refused)\n"
-        "except Exception as error: print(type(error).__name__, error)"
-    )
-    # Permissions bind nobody who is root, so that the reading is done as somebody else.
-    as_nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
-    for parent in tmp_path.parents[:3]:
-        if parent != Path("/tmp"):
-            parent.chmod(parent.stat().st_mode | 0o055)
+@pytest.fixture
+def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Work in tmp_path as somebody whom permissions bind, which root is not."""
     tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)  # relative paths, since the folders above are closed to others
+    if os.getuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
-    def read(path: Path) -> str:
-        command = [sys.executable, "-c", script, str(path)]
-        root = Path(__file__).parents[1]
-        return subprocess.run(command, capture_output=True, text=True, cwd=root, **as_nobody).stdout
 
-    assert read(closed).startswith("UsageError") and "Permission denied" in read(closed)
-    assert read(folder).count("cannot be read: Permission denied") == 2
+def test_unreadable_trees(tmp_path: Path, folder: Path, request: pytest.FixtureRequest) -> None:
+    """A folder that we may not read is a usage error; a file or folder inside one is refused and named."""
+    (tmp_path / "closed").mkdir(mode=0)
+    (folder / "scan.py").touch(mode=0)
+    (folder / "inner").mkdir(mode=0)
+    request.getfixturevalue("nobody")
+    with pytest.raises(UsageError, match="closed cannot be read: Permission denied"):
+        submission.check(Path("closed"))
+    assert submission.read(Path("alice"), LIMITS).refused == {
+        "inner": "cannot be read: Permission denied",
+        "scan.py": "cannot be read: Permission denied",
+    }
 
 
 # --- files that may not come in ---------------------------------------------------------------------------------------
