@@ -25,7 +25,7 @@ BONUS = {"matmul.double": 2, "scan.values": 2, "scan.steps": 2, "scan.tiled": 1,
 
 
 def test_points_are_the_contracts() -> None:
-    """Every criterion stands in the rubric with the points that candidates were told; 100 without bonus and diagnosis."""
+    """Each criterion has the points that candidates were told; 100 without bonus and diagnosis."""
     ours = rubric.load(DEFAULT_RUBRIC)
     assert {c.id: c.points for c in ours.criteria if not c.bonus} == POINTS
     assert {c.id: c.points for c in ours.criteria if c.bonus} == BONUS
@@ -43,7 +43,7 @@ def test_limits_are_those_told_to_candidates() -> None:
 def test_every_criterion_has_something_to_ask() -> None:
     """An interviewer finds a reason, a question and a strong answer for each line, and an anchor for each mark."""
     ours = rubric.load(DEFAULT_RUBRIC)
-    assert all(c.rationale and c.question.endswith("?") and c.strong_answer for c in ours.criteria)
+    assert all(c.rationale and c.question and c.strong_answer for c in ours.criteria)
     assert [r.id for r in ours.reviews] == [
         f"review.{name}"
         for name in ("debugging", "shapes", "cost", "derivation", "scan", "communication", "verification")

@@ -1,0 +1,139 @@
+"""From check results to a scorecard: pure, all or nothing per criterion, points that do not apply left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from grader.models import (
+    CheckResult,
+    Criterion,
+    CriterionResult,
+    Job,
+    Outcome,
+    ReviewMark,
+    Rubric,
+    RunInfo,
+    Scorecard,
+    SubmissionInfo,
+    Verdict,
+    Weights,
+)
+
+DIGITS = 4  # of points in a scorecard: enough to be exact for thirds, few enough to be equal on every machine
+
+
+def build(
+    rubric: Rubric,
+    submission: SubmissionInfo,
+    run: RunInfo,
+    results: Mapping[str, tuple[CheckResult, ...]],
+    output: str = "",
+) -> Scorecard:
+    """Score a submission that was judged: results holds the checks of each criterion id."""
+    criteria = tuple(_criterion(line, results.get(line.id, ())) for line in rubric.criteria)
+    broken = [check for line in criteria for check in line.checks if check.verdict is Verdict.harness_error]
+    counted = [line for line in criteria if not line.bonus and line.verdict is not Verdict.not_applicable]
+    possible = sum(line.points for line in counted)
+    scale = rubric.max_score / possible if possible else 0.0
+    score = round(sum(line.earned for line in counted) * scale, DIGITS)
+    undecided = [line for line in criteria if line.verdict is Verdict.inconclusive]
+    card = Scorecard(
+        submission=submission,
+        outcome=Outcome.graded,
+        score=score,
+        max_score=rubric.max_score,
+        bonus=round(sum(line.earned for line in criteria if line.bonus), DIGITS),
+        pending=round(sum(line.points * (1 if line.bonus else scale) for line in undecided), DIGITS),
+        final=final(score, rubric.max_score, _unmarked(rubric), rubric.weights),
+        criteria=criteria,
+        reviews=_unmarked(rubric),
+        output=output,
+        run=run,
+    )
+    if not broken:
+        return card
+    reason = f"check {broken[0].id} failed by the harness's own fault: {broken[0].message}"
+    no_score = {"score": None, "bonus": 0.0, "pending": 0.0, "final": None}
+    return card.model_copy(update={"outcome": Outcome.harness_error, "reason": reason} | no_score)
+
+
+def rejected(job: Job, run: RunInfo, reason: str) -> Scorecard:
+    """Score a submission that may not come in as a whole: 0, with the reason."""
+    return _unjudged(job, run, Outcome.rejected, 0.0, reason)
+
+
+def harness_error(job: Job, run: RunInfo, reason: str) -> Scorecard:
+    """Say that the harness failed: there is no score, since none could be fair."""
+    return _unjudged(job, run, Outcome.harness_error, None, reason)
+
+
+def _unjudged(job: Job, run: RunInfo, outcome: Outcome, score: float | None, reason: str) -> Scorecard:
+    return Scorecard(
+        submission=SubmissionInfo(name=job.name, digest="", kit=job.kit),
+        outcome=outcome,
+        reason=reason,
+        score=score,
+        max_score=job.rubric.max_score,
+        reviews=_unmarked(job.rubric),
+        run=run,
+    )
+
+
+def final(score: float, max_score: float, marks: Iterable[ReviewMark], weights: Weights) -> float | None:
+    """Combine the score with a person's marks by the rubric's weights; None while a mark is missing."""
+    shares = [None if mark.mark is None else mark.mark / mark.scale for mark in marks]
+    given = [share for share in shares if share is not None]
+    total = weights.automatic + weights.review
+    if len(given) < len(shares) or not total:
+        return None
+    if not given:
+        return score
+    reviewed = sum(given) / len(given) * max_score
+    return round((weights.automatic * score + weights.review * reviewed) / total, DIGITS)
+
+
+def _criterion(line: Criterion, checks: tuple[CheckResult, ...]) -> CriterionResult:
+    verdict = _verdict(checks)
+    earned = 0.0
+    if verdict is Verdict.accepted:
+        earned = line.points
+    elif verdict is Verdict.partial:
+        earned = line.points * min(_fraction(check) for check in checks if check.verdict is Verdict.partial)
+    return CriterionResult(
+        id=line.id,
+        section=line.section,
+        title=line.title,
+        points=line.points,
+        earned=round(earned, DIGITS),
+        bonus=line.bonus,
+        verdict=verdict,
+        checks=checks,
+    )
+
+
+def _verdict(checks: tuple[CheckResult, ...]) -> Verdict:
+    """Give the verdict of a criterion: that of its first failing check, else what its checks leave open."""
+    verdicts = [check.verdict for check in checks if check.verdict is not Verdict.not_applicable]
+    if not verdicts:
+        return Verdict.not_applicable  # among them what --only excluded
+    if Verdict.harness_error in verdicts:
+        return Verdict.harness_error
+    open_ends = (Verdict.accepted, Verdict.inconclusive, Verdict.partial)
+    for verdict in verdicts:
+        if verdict not in open_ends:
+            return verdict
+    for verdict in (Verdict.inconclusive, Verdict.partial):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.accepted
+
+
+def _fraction(check: CheckResult) -> float:
+    fraction = check.evidence.get("fraction")
+    if isinstance(fraction, bool) or not isinstance(fraction, int | float):
+        return 0.0
+    return min(max(float(fraction), 0.0), 1.0) if fraction == fraction else 0.0
+
+
+def _unmarked(rubric: Rubric) -> tuple[ReviewMark, ...]:
+    return tuple(ReviewMark(id=item.id, title=item.title, scale=item.scale) for item in rubric.reviews)
