@@ -4,8 +4,8 @@
 #   sh scripts/setup.sh demo    what `make demo` needs: make, Python 3.11 or later with venv, bubblewrap
 #   sh scripts/setup.sh test    also what `make test` needs: a Docker engine, debootstrap, Chromium
 #
-# PYTHON            the interpreter to use, instead of the first python3 that is new enough
-# TORCH_INDEX_URL   where pip finds torch, instead of the configured index (docs/pipelines.md, "The torch build")
+# PYTHON                   the interpreter to use, instead of the first python3 that is new enough
+# GRADER_EXTRA_INDEX_URL   where pip finds torch's build for CPUs (docs/pipelines.md, "The torch build")
 set -eu
 cd "$(dirname "$0")/.."
 purpose=${1:-demo}
@@ -59,9 +59,9 @@ make_venv() {
     fi
     .venv/bin/python -c '' 2>/dev/null || { rm -rf .venv && "$1" -m venv .venv; }
     say "installing the Python packages into .venv (a few minutes)"
-    # torch by itself first: its index may be another one, and a build such as +cpu satisfies the pin for the rest.
+    # torch by itself first, so that no other package is looked up in its index; 2.13.0+cpu ranks above 2.13.0.
     torch=$(sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
-    .venv/bin/python -m pip install -qq -c constraints.txt ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} "$torch"
+    .venv/bin/python -m pip install -qq -c constraints.txt ${GRADER_EXTRA_INDEX_URL:+--extra-index-url "$GRADER_EXTRA_INDEX_URL"} "$torch"
     .venv/bin/python -m pip install -qq -c constraints.txt -e '.[dev]'
     echo "$want" >.venv/made-from
 }
