@@ -12,7 +12,7 @@ Progress = Callable[[str], None]
 
 
 class SandboxGone(Exception):
-    """The sandbox ended, or its stream closed. Whose fault that is, the caller decides; the text ends with last words."""
+    """The sandbox ended, or its stream closed. Whose fault that is, the caller decides."""
 
 
 class Deadline(Exception):

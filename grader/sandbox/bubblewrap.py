@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import IO
 
 from grader.errors import HarnessError, UsageError
@@ -105,7 +104,7 @@ class BubblewrapSandbox:
 class BubblewrapRoom:
     """One running bwrap."""
 
-    image = None
+    image: str | None = None
 
     def __init__(self, process: subprocess.Popen[bytes], group: cgroup.Group | None, seat: cpus.Seat) -> None:
         self._process, self._group, self._seat = process, group, seat
@@ -178,7 +177,7 @@ def _start(argv: list[str], pass_fds: tuple[int, ...], cpu: int | None) -> subpr
 
 def _sealed(data: bytes) -> IO[bytes]:
     """Give a file without a name that holds data, at its start."""
-    file = tempfile.TemporaryFile()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     file.write(data)
     file.flush()
     file.seek(0)
@@ -187,5 +186,3 @@ def _sealed(data: bytes) -> IO[bytes]:
 
 def _nul_separated(args: list[str]) -> bytes:
     return b"".join(os.fsencode(arg) + b"\0" for arg in args)
-
-

@@ -1,7 +1,8 @@
 """The system calls that a submission may make: one policy, given as a BPF program or as an engine's JSON profile.
 
 What is allowed is listed; what is listed as denied gives EPERM; anything else does not exist (ENOSYS), which is what
-a C library expects of a call newer than itself. Calls of a foreign architecture (i386 or x32 on x86-64) end the process.
+a C library expects of a call newer than itself. A call in a foreign
+architecture's numbering (i386 or x32 on x86-64) ends the process.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 ALLOWED = """
-accept accept4 access alarm arch_prctl brk cachestat capget chdir chmod clock_getres clock_gettime clock_nanosleep close
-close_range copy_file_range creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait
+accept accept4 access alarm arch_prctl brk cachestat capget chdir chmod clock_getres clock_gettime clock_nanosleep
+close close_range copy_file_range creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait
 epoll_pwait2 epoll_wait epoll_wait_old eventfd eventfd2 execve execveat exit exit_group faccessat faccessat2 fadvise64
 fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fdatasync fgetxattr flistxattr flock fork fsetxattr
 fstat fstatfs fsync ftruncate futex futex_requeue futex_wait futex_waitv futex_wake futimesat get_robust_list
@@ -34,7 +35,7 @@ setresgid setresuid setreuid setrlimit setsid setsockopt setuid shutdown sigalts
 statfs statx symlink symlinkat sync_file_range sysinfo tee tgkill time timer_create timer_delete
 timer_getoverrun timer_gettime timer_settime timerfd_create timerfd_gettime timerfd_settime times tkill truncate umask
 uname unlink unlinkat utime utimensat utimes vfork vmsplice wait4 waitid waitpid write writev
-""".split()
+""".split()  # noqa: SIM905 - a list of words reads better so
 
 # Named one by one, so that they are refused whatever else changes, and with a word that says so.
 DENIED = """
@@ -47,7 +48,7 @@ personality pidfd_getfd pivot_root process_madvise process_vm_readv process_vm_w
 request_key sched_setaffinity sched_setattr sched_setparam sched_setscheduler semctl semget semop semtimedop
 set_mempolicy set_mempolicy_home_node setdomainname setfsgid setfsuid sethostname setns settimeofday shmat shmctl shmdt
 shmget swapoff swapon sync syncfs syslog umount umount2 unshare userfaultfd uselib vhangup vserver
-""".split()
+""".split()  # noqa: SIM905
 
 ABSENT = ["clone3"]  # its flags lie in memory, out of a filter's sight; C libraries then use clone
 
@@ -58,6 +59,7 @@ TERMINAL_AND_FD_IOCTLS = (
     0x5401,  # TCGETS: isatty
     0x5413,  # TIOCGWINSZ
     0x540F,  # TIOCGPGRP
+    0x5410,  # TIOCSPGRP: a container's init tries it, and expects to hear that there is no terminal
     0x541B,  # FIONREAD
     0x5421,  # FIONBIO
     0x5450,  # FIONCLEX
@@ -95,7 +97,8 @@ def write_bpf(file: BinaryIO) -> None:
         for name in names:
             _add(program, action, name)
     for rule in CONDITIONAL:
-        _add(program, libseccomp.ALLOW, rule.call, libseccomp.Arg(rule.argument, libseccomp.MASKED_EQ, rule.mask, rule.value))
+        condition = libseccomp.Arg(rule.argument, libseccomp.MASKED_EQ, rule.mask, rule.value)
+        _add(program, libseccomp.ALLOW, rule.call, condition)
     program.export_bpf(file)
 
 

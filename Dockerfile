@@ -1,0 +1,29 @@
+# The sandbox image: an interpreter, the packages that a submission may use, and the worker. Nothing else of the grader.
+#
+#   docker build -t grader-sandbox .                             where a registry and a package index are reached
+#   make image                                                   where they are not (scripts/make_image.sh)
+#
+# What changes rarely comes first, so that a change of the worker rebuilds in seconds. A folder `wheels` beside this
+# file, if there is one, is all that pip sees.
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS packages
+# Of torch's builds for Linux the one for CPUs is enough: name the index that has it, or the default index's is taken.
+ARG EXTRA_INDEX_URL=""
+RUN python3 -m venv /opt/venv
+COPY constraints.txt wheel[s] /build/
+RUN if ls /build/*.whl >/dev/null 2>&1; then index="--no-index --find-links /build"; \
+    else index="${EXTRA_INDEX_URL:+--extra-index-url $EXTRA_INDEX_URL}"; fi \
+    && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --only-binary :all: $index \
+       -c /build/constraints.txt torch==2.13.0 numpy==2.4.6 safetensors==0.8.0 pytest==9.2.0 \
+    && /opt/venv/bin/python -m pip uninstall -y pip
+
+FROM ${BASE_IMAGE}
+COPY --from=packages /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin
+RUN mkdir /submission
+COPY grader/__init__.py grader/wire.py /opt/grader/grader/
+COPY grader/worker/*.py /opt/grader/grader/worker/
+USER 65534:65534
+WORKDIR /tmp
+CMD ["python3", "-I", "/opt/grader/grader/worker/__main__.py"]
