@@ -1,0 +1,397 @@
+"""The submission as the checks see it: a remote model whose every call is one request and one reply."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from torch import Tensor
+
+from grader import wire
+from grader.errors import HarnessError
+from grader.models import Evidence, Limits, Verdict
+from grader.sandbox.base import Deadline, Room, SandboxGone
+
+Part = Literal["minigpt", "matmul", "scan"]
+PART_OF_SECTION: dict[str, Part] = {"gpt": "minigpt", "cache": "minigpt", "matmul": "matmul", "scan": "scan"}
+STOP_S = 3.0
+SPAWN_S = 10.0
+SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
+Combine = Callable[[Tensor, Tensor], Tensor]
+
+
+class CandidateFault(Exception):
+    """The submission did wrong: a verdict with its message and evidence, never an error of ours."""
+
+    def __init__(self, verdict: Verdict, message: str, evidence: Evidence | None = None) -> None:
+        super().__init__(message)
+        self.verdict = verdict
+        self.message = message
+        self.evidence: Evidence = evidence or {}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Frame(_Strict):
+    file: str
+    line: int
+    name: str
+    text: str
+
+
+class _Error(_Strict):
+    type: str
+    message: str
+    frames: list[_Frame]
+    memory: bool
+    value_error: bool
+
+
+class _Reply(_Strict):
+    id: str
+    ok: dict[str, Any] | None = None
+    error: _Error | None = None
+    unfit: str | None = None
+    too_large: int | None = None
+    combine: bool | None = None
+
+
+_REPLY = TypeAdapter(_Reply)
+
+
+class RaisedError(CandidateFault):
+    """A call raised an ordinary exception in the submission."""
+
+    def __init__(self, op: str, error: _Error) -> None:
+        place = f" at {error.frames[-1].file}:{error.frames[-1].line}" if error.frames else ""
+        verdict = Verdict.memory_limit if error.memory else Verdict.runtime_error
+        trace = "\n".join(f"{f.file}:{f.line} in {f.name or '?'}: {f.text}" for f in error.frames)
+        evidence: Evidence = {"type": error.type, "message": error.message[:2000], "traceback": trace}
+        if error.frames:
+            evidence |= {"file": error.frames[-1].file, "line": error.frames[-1].line}
+        super().__init__(verdict, f"{op} raised {error.type}{place}: {error.message[:300]}", {"error": evidence})
+        self.is_value_error = error.value_error
+
+
+class Candidate:
+    """Owns the sandbox of one submission and speaks with the worker in it.
+
+    Every method may raise CandidateFault; HarnessError only where the fault is ours.
+    """
+
+    def __init__(
+        self, files: Mapping[str, bytes], refused: Mapping[str, str], limits: Limits, open_room: Callable[[], Room]
+    ) -> None:
+        self.files = dict(files)
+        self.refused = dict(refused)
+        self.limits = limits
+        self.open_room = open_room
+        self.room: Room | None = None
+        self.output = bytearray()
+        self.best_effort: tuple[str, ...] = ()
+        self.image: str | None = None
+        self.worker_torch = ""
+        self.seed = 0  # sent with each call, for what the submission draws at random
+        self._section = ""
+        self._alive = False
+        self._exit: dict[str, Any] | None = None
+        self._chunks = wire.ChunkReader()
+        self._messages = self._new_reader()
+        self._left: dict[Part, float] = {part: limits.part_s for part in PART_OF_SECTION.values()}
+        self._import_fault: dict[Part, CandidateFault] = {}
+
+    # --- life of the sandbox ----------------------------------------------------------------------------------------
+
+    def boot(self, room: Room) -> None:
+        """Hand the submission over to a sandbox and wait until the worker's parent is ready. Raises HarnessError."""
+        self.room = room
+        self.best_effort, self.image = room.best_effort, room.image
+        self._chunks = wire.ChunkReader()
+        self._alive = False
+        nonce = secrets.token_hex(8)
+        limits = {
+            "output_bytes": self.limits.output_kib << 10,
+            "file_bytes": self.limits.tmp_mib << 20,
+            "memory_bytes": self.limits.memory_mib << 20,
+            "reply_bytes": int(self.limits.reply_mib * (1 << 20)),
+        }
+        head = {"nonce": nonce, "limits": limits, "files": [[p, len(d)] for p, d in self.files.items()]}
+        header = json.dumps(head).encode()
+        body = len(header).to_bytes(4, "big") + header + b"".join(self.files.values())
+        deadline = time.monotonic() + self.limits.start_s
+        try:
+            self.room.send(wire.chunk(wire.BOOT, body), deadline)
+            kind, data = self._next_chunk(deadline)
+        except (Deadline, SandboxGone) as error:
+            self.close()
+            raise HarnessError(f"the sandbox did not start within {self.limits.start_s:g} s: {error}") from error
+        ready = json.loads(data) if kind == wire.READY else {}
+        if ready.get("nonce") != nonce:
+            raise HarnessError("the worker did not answer the judge's nonce")
+        self.worker_torch = str(ready["torch"])
+
+    def enter(self, section: str) -> None:
+        """Make sure that what follows runs in a fresh process if the section changed or a fault went before."""
+        if section != self._section or not self._alive:
+            self._stop_child()
+            self._section = section
+
+    def close(self) -> None:
+        if self.room:
+            self.room.close()
+            self.room = None
+        self._alive = False
+
+    def _spawn(self, part: Part) -> None:
+        if self.room is None:
+            self.boot(self.open_room())
+        assert self.room
+        self._messages = self._new_reader()
+        self._exit = None
+        deadline = time.monotonic() + SPAWN_S
+        self.room.send(wire.chunk(wire.SPAWN, json.dumps({"part": part}).encode()), deadline)
+        while True:
+            kind, data = self._next_chunk(deadline)
+            if kind == wire.READY:
+                break
+            self._note(kind, data, keep=False)
+        self._alive = True
+
+    def _stop_child(self) -> None:
+        """End the child, through its parent if that still obeys, else with the whole sandbox."""
+        if self.room is None or self._section == "":
+            return
+        if self._exit is None:
+            deadline = time.monotonic() + STOP_S
+            try:
+                self.room.send(wire.chunk(wire.KILL), deadline)
+                while self._exit is None:
+                    kind, data = self._next_chunk(deadline)
+                    self._note(kind, data, keep=False)
+            except (Deadline, SandboxGone, wire.WireError):
+                self.close()
+        self._alive = False
+
+    # --- one call ---------------------------------------------------------------------------------------------------
+
+    def call(
+        self,
+        op: str,
+        args: Mapping[str, Any] | None = None,
+        tensors: Mapping[str, Tensor] | None = None,
+        *,
+        combine: Combine | None = None,
+        may_raise: bool = False,
+    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Ask the worker one thing; may_raise says that an exception is no fault yet. Raises CandidateFault."""
+        part = PART_OF_SECTION[self._section]
+        self._need(part)
+        if not self._alive:
+            self._import(part)
+        try:
+            return self._exchange(part, op, dict(args or {}), dict(tensors or {}), combine)
+        except RaisedError:
+            self._alive = may_raise
+            raise
+
+    def cpu_s(self) -> float | None:
+        """CPU time of everything in the sandbox so far, where the host can tell."""
+        return self.room.usage().cpu_s if self.room else None
+
+    def _need(self, part: Part) -> None:
+        name = f"{part}.py"
+        if name in self.files:
+            return
+        if name in self.refused:
+            raise CandidateFault(Verdict.missing, f"{name} did not come in: {self.refused[name]}")
+        raise CandidateFault(Verdict.missing, f"{name} is not in the submission")
+
+    def _import(self, part: Part) -> None:
+        """Fork a child and import the part in it; a fault at import is remembered, not paid for again and again."""
+        if part in self._import_fault:
+            raise self._import_fault[part]
+        try:
+            self._spawn(part)
+        except (Deadline, SandboxGone, wire.WireError):
+            # The worker's parent is gone or stuck: what the last child did. Go on in a fresh sandbox, once.
+            self.close()
+            self._spawn(part)
+        try:
+            self._exchange(part, "import", {}, {}, None)
+        except CandidateFault as fault:
+            self._import_fault[part] = fault
+            self._alive = False
+            raise
+
+    def _exchange(
+        self, part: Part, op: str, args: dict[str, Any], tensors: dict[str, Tensor], combine: Combine | None
+    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        call_id = secrets.token_hex(8)
+        allowed = min(self.limits.call_s, self._left[part])
+        started = time.monotonic()
+        deadline = started + allowed
+        try:
+            if allowed <= 0:
+                raise CandidateFault(
+                    Verdict.time_limit,
+                    f"the calls into {part}.py took {self.limits.part_s:g} s in all; that is the limit (limits.part_s)",
+                )
+            request = {"id": call_id, "op": op, "args": args, "seed": self.seed}
+            self._send(wire.Message(request, tensors), deadline)
+            while True:
+                message = self._receive(deadline)
+                reply = self._parse(message, call_id)
+                if reply.combine:
+                    self._answer_combine(call_id, message.tensors, combine, deadline)
+                    continue
+                return self._result(op, reply, message.tensors)
+        except Deadline:
+            self._alive = False
+            what = "importing" if op == "import" else op
+            raise CandidateFault(
+                Verdict.time_limit, f"{what} did not end within {allowed:.3g} s (limits.call_s, limits.part_s)"
+            ) from None
+        except SandboxGone:
+            self._alive = False
+            raise self._death(op) from None
+        except wire.TooLarge as error:
+            self._alive = False
+            raise CandidateFault(Verdict.output_limit, str(error)) from None
+        except wire.WireError as error:
+            self._alive = False
+            raise CandidateFault(Verdict.protocol_error, f"the reply to {op} is not one: {error}") from None
+        except CandidateFault:
+            self._alive = False
+            raise
+        finally:
+            self._left[part] -= time.monotonic() - started
+
+    def _send(self, message: wire.Message, deadline: float) -> None:
+        assert self.room
+        data = wire.pack(message)
+        for at in range(0, len(data), 1 << 20):
+            self.room.send(wire.chunk(wire.DATA, data[at : at + (1 << 20)]), deadline)
+
+    def _receive(self, deadline: float) -> wire.Message:
+        while (message := self._messages.next()) is None:
+            if self._exit is not None:
+                raise SandboxGone("the child ended")
+            kind, data = self._next_chunk(deadline)
+            self._note(kind, data, keep=True)
+        return message
+
+    def _next_chunk(self, deadline: float) -> tuple[bytes, bytes]:
+        assert self.room
+        while (item := self._chunks.next()) is None:
+            self._chunks.feed(self.room.receive(deadline))
+        return item
+
+    def _note(self, kind: bytes, data: bytes, keep: bool) -> None:
+        if kind == wire.DATA:
+            if keep:
+                self._messages.feed(data)
+        elif kind == wire.LOG:
+            self.output += data[: max(0, (self.limits.output_kib << 10) - len(self.output))]
+        elif kind == wire.EXIT:
+            how = wire.parse_header(data)
+            if set(how) not in ({"signal"}, {"code"}) or not all(type(n) is int for n in how.values()):
+                raise wire.WireError("a child's end that says nothing")
+            self._exit = how
+        else:
+            raise wire.WireError("a chunk of unknown kind")
+
+    def _parse(self, message: wire.Message, call_id: str) -> _Reply:
+        try:
+            reply = _REPLY.validate_python(message.header)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise wire.WireError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        if reply.id != call_id:
+            raise wire.WireError("it answers another request")
+        said = [x is not None for x in (reply.ok, reply.error, reply.unfit, reply.too_large, reply.combine)]
+        if sum(said) != 1:
+            raise wire.WireError("it has not exactly one of ok, error, unfit, too_large, combine")
+        return reply
+
+    def _result(self, op: str, reply: _Reply, tensors: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        if reply.error is not None:
+            raise RaisedError("importing" if op == "import" else op, reply.error)
+        if reply.unfit is not None:
+            raise CandidateFault(Verdict.wrong_answer, reply.unfit[:2000])
+        if reply.too_large is not None:
+            limit = self.limits.reply_mib
+            raise CandidateFault(
+                Verdict.output_limit,
+                f"the reply to {op} has {reply.too_large / (1 << 20):.0f} MiB; the limit is {limit:g} MiB (limits.reply_mib)",
+            )
+        assert reply.ok is not None
+        return reply.ok, tensors
+
+    def _answer_combine(
+        self, call_id: str, tensors: dict[str, Tensor], combine: Combine | None, deadline: float
+    ) -> None:
+        if combine is None or set(tensors) != {"left", "right"}:
+            raise wire.WireError("a call back that nobody asked for")
+        try:
+            out = combine(tensors["left"], tensors["right"])
+        except CandidateFault as fault:
+            self._send(wire.Message({"id": call_id, "refused": fault.message}), deadline)
+            raise
+        self._send(wire.Message({"id": call_id}, {"out": out}), deadline)
+
+    def _death(self, op: str) -> CandidateFault:
+        """Say how the child or the whole sandbox ended."""
+        what = "importing" if op == "import" else op
+        oom = self.room.usage().oom_kills if self.room else None
+        how = self._exit
+        if how is None:
+            self.close()
+            if oom:
+                return CandidateFault(Verdict.memory_limit, self._memory_text(what))
+            return CandidateFault(Verdict.runtime_error, f"the sandbox ended during {what}")
+        if "signal" in how:
+            number = how["signal"]
+            if number == 9 and oom:
+                return CandidateFault(Verdict.memory_limit, self._memory_text(what))
+            return CandidateFault(
+                Verdict.runtime_error, f"the process was killed by {SIGNALS.get(number, f'signal {number}')} during {what}"
+            )
+        return CandidateFault(Verdict.runtime_error, f"the process ended itself with exit code {how['code']} during {what}")
+
+    def _memory_text(self, what: str) -> str:
+        return f"{what} took more than {self.limits.memory_mib} MiB (limits.memory_mib)"
+
+    def _new_reader(self) -> wire.MessageReader:
+        # The worker refuses replies over the limit itself; the slack is for its safetensors header.
+        return wire.MessageReader(int(self.limits.reply_mib * (1 << 20)) + (1 << 20))
+
+
+def tensor_of(
+    tensors: Mapping[str, Tensor], name: str, what: str, shape: tuple[int, ...], dtype: torch.dtype | None = None
+) -> Tensor:
+    """Take one tensor out of a reply: its shape must fit, and its dtype (or be floating). Raises CandidateFault."""
+    if name not in tensors:
+        raise CandidateFault(Verdict.wrong_answer, f"{what} is missing")
+    tensor = tensors[name]
+    if tuple(tensor.shape) != tuple(shape):
+        raise CandidateFault(
+            Verdict.wrong_answer,
+            f"{what} has shape {list(tensor.shape)}, not {list(shape)}",
+            {"expected": list(shape), "actual": list(tensor.shape)},
+        )
+    if dtype is not None and tensor.dtype != dtype:
+        raise CandidateFault(
+            Verdict.wrong_answer,
+            f"{what} has dtype {tensor.dtype}, not {dtype}",
+            {"expected": str(dtype), "actual": str(tensor.dtype)},
+        )
+    if dtype is None and not tensor.dtype.is_floating_point:
+        raise CandidateFault(Verdict.wrong_answer, f"{what} has dtype {tensor.dtype}, not a floating one")
+    return tensor

@@ -1,0 +1,123 @@
+"""Fresh inputs: sizes, weights and tokens, drawn from the run's seed and the check's name.
+
+Weights spread widely enough that attention matters: at the usual 0.02 it is near uniform, and bugs hide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.project import REFERENCE
+
+# (layers, heads, head size, vocabulary, block size, batch): pairwise different in each row, heads > 1.
+SHAPES = ((2, 3, 8, 29, 41, 5), (3, 2, 10, 31, 37, 4), (2, 5, 6, 27, 43, 3))
+
+
+@cache
+def reference_module(part: str) -> ModuleType:
+    """Load a file of reference/ under a name that nothing else has."""
+    name = f"grader_reference_{part}"
+    spec = importlib.util.spec_from_file_location(name, REFERENCE / f"{part}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True)
+class GPTCase:
+    """A model and its weights, before anybody runs it."""
+
+    config: dict[str, Any]
+    weights: dict[str, Tensor]
+    batch: int
+
+    @property
+    def block(self) -> int:
+        return int(self.config["block_size"])
+
+    @property
+    def vocab(self) -> int:
+        return int(self.config["vocab_size"])
+
+    def reference(self, dtype: torch.dtype = torch.float32) -> Any:
+        """Build the reference with these weights, in eval mode."""
+        module = reference_module("minigpt")
+        model = module.MiniGPT(module.GPTConfig(**self.config))
+        model.load_state_dict(self.weights, strict=True)
+        return model.to(dtype).eval()
+
+
+class Draw:
+    """A stream of random inputs that depends on nothing but its seed and name."""
+
+    def __init__(self, seed: int, name: str) -> None:
+        digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+        self.generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+    def integer(self, low: int, high: int) -> int:
+        """Give an integer in low .. high, both included."""
+        return int(torch.randint(low, high + 1, (), generator=self.generator))
+
+    def tokens(self, vocab: int, *shape: int) -> Tensor:
+        return torch.randint(vocab, shape, generator=self.generator)
+
+    def normal(self, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+        return torch.randn(shape, generator=self.generator, dtype=dtype)
+
+    def chunks(self, total: int) -> list[int]:
+        """Cut total into several uneven lengths, some of them 1."""
+        sizes: list[int] = []
+        while (left := total - sum(sizes)) > 0:
+            sizes.append(min(left, self.integer(1, 7) if len(sizes) % 3 else self.integer(2, 5)))
+        return sizes
+
+    def gpt(self, positions: str, kind: str = "ordinary", **changes: Any) -> GPTCase:
+        """Draw a model.
+
+        kind: "ordinary" attends sharply; "mild" gives every earlier token some weight; "sharp" has scores so large that
+        a mask filled with a modest number leaks; "faint" keeps the residual stream near 0.01, where epsilon shows.
+        """
+        layers, heads, size, vocab, block, batch = SHAPES[self.integer(0, len(SHAPES) - 1)]
+        config: dict[str, Any] = dict(
+            vocab_size=vocab, block_size=block, n_layer=layers, n_head=heads, n_embd=heads * size, positions=positions
+        )
+        config |= changes
+        return GPTCase(config, self.weights(config, kind), batch)
+
+    def weights(self, config: dict[str, Any], kind: str = "ordinary") -> dict[str, Tensor]:
+        """Draw weights under the contract's names, float32."""
+        module = reference_module("minigpt")
+        with torch.device("meta"):
+            shapes = {n: p.shape for n, p in module.MiniGPT(module.GPTConfig(**config)).state_dict().items()}
+        attention = {"ordinary": 1.6, "mild": 0.8, "sharp": 4.0, "faint": 1.2}[kind]
+        stream = 0.01 if kind == "faint" else 1.0
+        drawn: dict[str, Tensor] = {}
+        for name, shape in shapes.items():
+            noise = torch.randn(shape, generator=self.generator)
+            if ".ln_" in name or name.startswith("ln_"):
+                value = 1 + 0.3 * noise if name.endswith("weight") else 0.2 * noise
+            elif name.endswith("emb.weight"):
+                value = noise * stream
+            elif name.endswith("bias"):
+                value = 0.2 * noise * (stream if "proj" in name else 1)
+            else:
+                value = noise / shape[1] ** 0.5
+                if "qkv" in name:
+                    value[: 2 * shape[1]] *= attention
+                elif "proj" in name:
+                    value *= stream
+                elif "fc" in name or name == "head.weight":
+                    value *= 1.5
+            drawn[name] = value
+        return drawn

@@ -1,0 +1,100 @@
+"""Claims about what decoding costs: a cached step against a recompute of its prefix, never milliseconds."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from grader.candidate import Candidate
+from grader.checks import criterion
+from grader.checks.cases import Draw, GPTCase
+from grader.checks.expect import expect, expect_close
+from grader.checks.remote import RemoteGPT
+from grader.checks.timing import Clock, expect_ratio_below
+from grader.models import Evidence, Rubric, jsonable
+
+LONG = 960
+SIZES = dict(vocab_size=65, block_size=1024, n_layer=2, n_head=4, n_embd=128)
+
+
+@criterion("cache.cost")
+def check_decode_step_is_linear(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
+    """A decode step after a long prefix costs far less than a recompute of that prefix, and its logits are right."""
+    config = SIZES | {"positions": "learned"}
+    case = GPTCase(config, draw.weights(config), 1)
+    model, reference, clock = RemoteGPT(candidate, case), case.reference(), Clock(candidate)
+    idx = draw.tokens(case.vocab, 1, case.block)
+    want = model.forward(idx)
+    got: list[Tensor] = [model.prefill(idx[:, :LONG])]
+
+    def recompute(length: int) -> None:
+        with torch.no_grad():
+            reference(idx[:, :length])
+
+    def step() -> None:
+        at = sum(part.size(1) for part in got)
+        got.append(model.decode(idx[:, at : at + 1]))
+
+    def pair() -> float:
+        return clock.remote(step) / clock.local(lambda: recompute(LONG))
+
+    step()
+    recompute(LONG)
+    evidence["cost"] = curve(model, reference, clock, idx)
+    expect_ratio_below(rubric.tolerances.decode_cost_ratio, "a decode step over a recompute of its prefix", pair, evidence)
+    logits = torch.cat(got, dim=1)
+    atol = rubric.tolerances.logits_float32
+    expect_close(logits, want[:, : logits.size(1)], atol, "a logit of the timed steps", "[b, t, v]", evidence)
+
+
+def curve(model: RemoteGPT, reference: object, clock: Clock, idx: Tensor) -> Evidence:
+    """Measure a cached and an uncached step of the submission, and a cached one of the reference, at three lengths."""
+    lengths = [64, 256, LONG]
+    cost: dict[str, list[float]] = {"cached_ms": [], "uncached_ms": [], "reference_ms": []}
+    for length in lengths:
+        with torch.no_grad():
+            _, cache = reference.prefill(idx[:, :length])  # type: ignore[attr-defined]
+            model.prefill(idx[:, :length], "curve")
+            model.decode(idx[:, length : length + 1], "curve")
+            last = idx[:, length + 1 : length + 2]
+            cost["cached_ms"].append(clock.remote(lambda last=last: model.decode(last, "curve")) * 1e3)
+            cost["uncached_ms"].append(clock.remote(lambda n=length: model.forward(idx[:, :n])) * 1e3)
+            cost["reference_ms"].append(clock.local(lambda c=cache, x=last: reference.decode(x, c)) * 1e3)  # type: ignore[attr-defined]
+    rounded = {name: [round(ms, 3) for ms in row] for name, row in cost.items()}
+    return {"T": jsonable(lengths), **jsonable(rounded), "unit": clock.unit}  # type: ignore[dict-item]
+
+
+@criterion("cache.cost")
+def check_cached_generation_is_linear(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
+    """A token of generate(use_cache=True) costs far less than a recompute of its prefix, and the tokens are right."""
+    config = SIZES | {"positions": "rope"}
+    case = GPTCase(config, draw.weights(config), 1)
+    model, reference, clock = RemoteGPT(candidate, case), case.reference(), Clock(candidate)
+    few, many = 2, 14
+    made: list[Tensor] = []
+
+    def recompute(idx: Tensor) -> None:
+        with torch.no_grad():
+            reference(idx)
+
+    def pair() -> float:
+        idx = draw.tokens(case.vocab, 1, LONG)
+        short = clock.remote(lambda: model.generate(idx, few, use_cache=True))
+        base = clock.local(lambda: recompute(idx))
+        long = clock.remote(lambda: made.append(model.generate(idx, many, use_cache=True).tokens))
+        return max(0.0, long - short) / (many - few) / base
+
+    pair()
+    expect_ratio_below(
+        rubric.tolerances.decode_cost_ratio, "a token of cached generation over a recompute", pair, evidence, first=3, most=12
+    )
+    for tokens in made[:2]:
+        expect_chosen(model, tokens)
+
+
+def expect_chosen(model: RemoteGPT, tokens: Tensor) -> None:
+    """Demand that each generated token is among the best of the submission's own forward."""
+    logits = model.forward(tokens[:, :-1])[0, LONG - 1 :]  # [new, V]
+    chosen = logits.gather(1, tokens[0, LONG:, None])[:, 0]
+    short = (logits.amax(1) - chosen).max()
+    expect(bool(short < 1e-3), f"a token that was timed is not the greedy one: its logit is {float(short):.3g} below the best")

@@ -1,0 +1,328 @@
+"""Claims about the repaired model, without its cache."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from grader import fixtures
+from grader.candidate import Candidate, CandidateFault
+from grader.checks import both_schemes, criterion
+from grader.checks.cases import Draw, GPTCase
+from grader.checks.expect import expect, expect_close, expect_finite, expect_tokens, wrong
+from grader.checks.remote import RemoteGPT
+from grader.models import Evidence, Rubric, jsonable
+
+LEAK = 1e-5  # a logit may differ by this much when only later tokens changed: rounding, at logits of ordinary size
+TIE = 2e-3  # two best logits of a fresh model nearer than this are drawn again
+
+
+@criterion("gpt.load")
+@both_schemes
+def check_builds_and_loads_strictly(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """The model builds from GPTConfig and loads the contract's parameters strictly; logits have shape and dtype right."""
+    case = draw.gpt(positions)
+    model = RemoteGPT(candidate, case)
+    for batch, length in ((1, 1), (case.batch, 7)):
+        model.forward(draw.tokens(case.vocab, batch, length), strict_dtype=True)
+
+
+@criterion("gpt.load")
+@both_schemes
+def check_follows_float64(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str) -> None:
+    """In float64 the model answers in float64, and its logits equal the reference's."""
+    case = draw.gpt(positions)
+    idx = draw.tokens(case.vocab, case.batch, 19)
+    got = RemoteGPT(candidate, case, torch.float64).forward(idx, strict_dtype=True)
+    want = logits_of(case, idx, torch.float64)
+    expect_close(got, want, rubric.tolerances.logits_float64, "logits in float64", "[b, t, v]", evidence)
+
+
+@criterion("gpt.causality")
+@both_schemes
+def check_no_logit_sees_a_later_token(candidate: Candidate, draw: Draw, evidence: Evidence, positions: str) -> None:
+    """No logit changes when later tokens do."""
+    for kind in ("ordinary", "sharp"):
+        case = draw.gpt(positions, kind)
+        model = RemoteGPT(candidate, case)
+        length = draw.integer(17, 23)
+        idx = draw.tokens(case.vocab, 1, length)
+        cuts = torch.arange(1, length)
+        later = torch.arange(length)[None, :] >= cuts[:, None]  # [cut, t]
+        changed = torch.where(later, (idx + draw.integer(1, case.vocab - 1)) % case.vocab, idx)
+        logits = model.forward(torch.cat([idx, changed]))  # [1 + cuts, T, V]
+        expect_finite(logits, "forward's logits")
+        moved = (logits[1:] - logits[:1]).abs().amax(-1)  # [cut, t]
+        leak = torch.where(later, 0, moved)
+        if kind == "ordinary":
+            evidence["causality_map"] = {"values": jsonable(moved)}
+        if leak.max() > LEAK:
+            cut, t = divmod(int(leak.argmax()), length)
+            raise wrong(
+                f"changing the tokens from position {cut + 1} on moves the logits at position {t} by {leak.max():.3g}",
+                max_abs_diff=float(leak.max()),
+                atol=LEAK,
+                first_divergence=f"position {t} sees position {cut + 1}",
+            )
+
+
+@criterion("gpt.causality")
+@both_schemes
+def check_every_logit_sees_every_earlier_token(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """Every logit depends on every earlier token and on its own."""
+    case = draw.gpt(positions, "mild")
+    expect_sees_prefix(RemoteGPT(candidate, case), draw)
+
+
+def expect_sees_prefix(model: RemoteGPT, draw: Draw) -> None:
+    """Demand finite logits, each of which moves when any token at or before it does."""
+    length, vocab = 14, model.case.vocab
+    idx = draw.tokens(vocab, 1, length)
+    here = torch.eye(length, dtype=torch.bool)
+    changed = torch.where(here, (idx + draw.integer(1, vocab - 1)) % vocab, idx)
+    logits = model.forward(torch.cat([idx, changed]))
+    expect_finite(logits, "forward's logits")
+    moved = (logits[1:] - logits[:1]).abs().amax(-1)  # [changed position, t]
+    blind = (moved == 0) & torch.ones(length, length, dtype=torch.bool).triu()
+    if blind.any():
+        s, t = blind.nonzero()[0].tolist()
+        raise wrong(
+            f"the logits at position {t} do not depend on the token at position {s}",
+            causality_map={"values": jsonable(moved)},
+            first_divergence=f"position {t} ignores position {s}",
+        )
+
+
+def logits_of(case: GPTCase, idx: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    with torch.no_grad():
+        logits: Tensor = case.reference(dtype)(idx)[0]
+    return logits
+
+
+@criterion("gpt.logits")
+@both_schemes
+def check_logits_equal_the_reference(
+    candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
+) -> None:
+    """On fresh weights and tokens, at every position and length, the logits equal the reference's."""
+    case = draw.gpt(positions)
+    model = RemoteGPT(candidate, case)
+    for batch, length in ((case.batch, draw.integer(17, 27)), (2, case.block), (2, 1), (1, 2)):
+        idx = draw.tokens(case.vocab, batch, length)
+        got = model.forward(idx)
+        try:
+            expect_close(
+                got, logits_of(case, idx), rubric.tolerances.logits_float32, f"a logit of {length} tokens", "[b, t, v]", evidence
+            )
+        except CandidateFault as fault:
+            fault.evidence |= layer_map(model, case, idx, rubric.tolerances.logits_float32)
+            raise
+        if length > 2 and "layer_map" not in evidence:
+            evidence |= layer_map(model, case, idx, rubric.tolerances.logits_float32)
+
+
+@criterion("gpt.logits")
+@both_schemes
+def check_faint_activations_equal_the_reference(
+    candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
+) -> None:
+    """Where activations are as small as LayerNorm's epsilon makes felt, the logits still equal the reference's."""
+    case = draw.gpt(positions, "faint")
+    idx = draw.tokens(case.vocab, case.batch, 23)
+    got = RemoteGPT(candidate, case).forward(idx)
+    expect_close(got, logits_of(case, idx), rubric.tolerances.logits_float32, "a logit", "[b, t, v]", evidence)
+
+
+def layer_map(model: RemoteGPT, case: GPTCase, idx: Tensor, atol: float) -> Evidence:
+    """Compare what each module put out with the reference's: only explains, so a fault here is swallowed."""
+    try:
+        got = model.trace(idx[:1])
+    except CandidateFault:
+        return {}
+    want: dict[str, Tensor] = {}
+    reference = case.reference()
+
+    def keep(name: str) -> object:
+        def hook(_module: object, _inputs: object, output: object) -> None:
+            first = output[0] if isinstance(output, tuple) else output
+            if isinstance(first, Tensor):
+                want[name] = first
+
+        return hook
+
+    for name, module in reference.named_modules():
+        if name in got:
+            module.register_forward_hook(keep(name))
+    with torch.no_grad():
+        reference(idx[:1])
+    names = [n for n in want if n in got and got[n].shape == want[n].shape]
+    if not names:
+        return {}
+    maps = [(got[n].float() - want[n]).abs().amax(-1)[0] for n in names]  # [T] each
+    first = next((n for n, row in zip(names, maps, strict=True) if not bool((row <= atol).all())), None)
+    rounded = [[float(f"{x:.3g}") for x in row.tolist()] for row in maps]
+    return {"layer_map": {"layers": jsonable(names), "values": jsonable(rounded), "first": first}}
+
+
+@criterion("gpt.loss")
+@both_schemes
+def check_loss_equals_the_reference(
+    candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
+) -> None:
+    """With unshifted targets the loss is the mean next-token cross-entropy, as the reference's."""
+    case = draw.gpt(positions)
+    model, reference = RemoteGPT(candidate, case), case.reference()
+    for batch, length in ((case.batch, draw.integer(11, 25)), (2, 2), (1, case.block)):
+        idx = draw.tokens(case.vocab, batch, length)
+        got, _ = model.loss(idx)
+        want = reference(idx, idx)[1].detach()
+        expect_close(got, want, rubric.tolerances.loss_float32, f"the loss over {batch} x {length} tokens", evidence=evidence)
+
+
+@criterion("gpt.loss")
+@both_schemes
+def check_gradient_equals_the_reference(
+    candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
+) -> None:
+    """The gradient of the loss by every parameter equals the reference's; in train mode with dropout 0 too."""
+    case = draw.gpt(positions)
+    model, reference = RemoteGPT(candidate, case), case.reference()
+    idx = draw.tokens(case.vocab, case.batch, 21)
+    reference(idx, idx)[1].backward()
+    want = {name: p.grad for name, p in reference.named_parameters()}
+    for train in (False, True):
+        _, got = model.loss(idx, train=train)
+        for name, gradient in want.items():
+            atol = rubric.tolerances.gradient_float32 * max(1.0, float(gradient.abs().max()))
+            expect_close(got[name], gradient, atol, f"the gradient by {name}", evidence=evidence)
+
+
+@criterion("gpt.mode")
+@both_schemes
+def check_dropout_is_gated_by_mode(
+    candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
+) -> None:
+    """Eval logits with dropout equal those without; two train passes differ; without dropout train equals eval."""
+    case = draw.gpt(positions)
+    idx = draw.tokens(case.vocab, case.batch, 16)
+    dry, wet = RemoteGPT(candidate, case), RemoteGPT(candidate, case, dropout=0.3)
+    plain = dry.forward(idx)
+    expect_finite(plain, "forward's logits")
+    atol = rubric.tolerances.logits_float32
+    expect_close(wet.forward(idx), plain, atol, "an eval logit with dropout 0.3", "[b, t, v]", evidence)
+    expect_close(dry.forward(idx, train=True), plain, atol, "a train logit with dropout 0", "[b, t, v]", evidence)
+    candidate.seed = draw.integer(1, 2**31)
+    one = wet.forward(idx, train=True)
+    candidate.seed = draw.integer(1, 2**31)
+    two = wet.forward(idx, train=True)
+    expect(not torch.equal(one, two), "two train passes with dropout 0.3 give the same logits: dropout does nothing")
+
+
+@criterion("gpt.mode")
+@both_schemes
+def check_generate_is_deterministic_and_restores_modes(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """generate gives the same tokens whatever mode the model is in, and leaves every module's mode and grad mode alone."""
+    case = draw.gpt(positions)
+    model = RemoteGPT(candidate, case, dropout=0.5)
+    idx = draw.tokens(case.vocab, case.batch, 9)
+    runs = []
+    for mode, grad_mode in (("eval", True), ("train", True), ("train", False), ("mixed", True)):
+        candidate.seed = draw.integer(1, 2**31)
+        made = model.generate(idx, 8, use_cache=False, mode=mode, grad_mode=grad_mode)
+        expect(made.modes_changed == 0, f"generate from {mode} mode leaves {made.modes_changed} modules in another mode")
+        expect(not made.grad_mode_changed, f"generate changes grad mode (it was {'on' if grad_mode else 'off'})")
+        runs.append(made.tokens)
+    for again in runs[1:]:
+        expect_tokens(again, runs[0], "generate in another mode")
+    expect_moves(model, case, draw)
+
+
+def expect_moves(model: RemoteGPT, case: GPTCase, draw: Draw) -> None:
+    """Demand that what generate appends depends on prompt and weights: canned tokens earn nothing."""
+    idx = draw.tokens(case.vocab, 8, 6)
+    before = model.generate(idx, 6, use_cache=False).tokens[:, 6:]
+    expect(len({tuple(row) for row in before.tolist()}) > 1, "generate appends the same tokens to every prompt")
+    model.load(draw.weights(case.config))
+    after = model.generate(idx, 6, use_cache=False).tokens[:, 6:]
+    model.load(case.weights)
+    expect(not torch.equal(before, after), "generate appends the same tokens whatever the weights")
+
+
+@criterion("gpt.greedy")
+@both_schemes
+def check_trained_model_writes_the_expected_text(candidate: Candidate, evidence: Evidence, positions: str) -> None:
+    """The trained checkpoint's greedy text equals the expected text."""
+    checkpoint = fixtures.load(positions)
+    case = GPTCase(dict(checkpoint.config), dict(checkpoint.weights), 1)
+    model = RemoteGPT(candidate, case)
+    groups: dict[tuple[int, int], list[fixtures.Prompt]] = {}
+    for prompt in checkpoint.prompts:
+        groups.setdefault((len(prompt.prompt), len(prompt.expected)), []).append(prompt)
+    for (length, new), prompts in groups.items():
+        idx = torch.tensor([checkpoint.encode(p.prompt) for p in prompts])
+        tokens = model.generate(idx, new, use_cache=False, strict_dtype=True).tokens
+        for row, prompt in zip(tokens.tolist(), prompts, strict=True):
+            actual = checkpoint.decode(row[length:])
+            strip: Evidence = {"prompt": prompt.prompt, "expected": prompt.expected, "actual": actual, "first_wrong": None}
+            if actual == prompt.expected:
+                evidence.setdefault("tokens", strip)
+                continue
+            at = next(i for i, (a, b) in enumerate(zip(actual, prompt.expected, strict=True)) if a != b)
+            strip |= {"first_wrong": at, "top2": best_two(model, checkpoint, prompt.prompt + prompt.expected[:at])}
+            raise wrong(
+                f"the text after {prompt.prompt[-24:]!r} leaves the expected one at character {at + 1}: "
+                f"{actual[max(0, at - 12) : at + 12]!r}, expected {prompt.expected[max(0, at - 12) : at + 12]!r}",
+                tokens=strip,
+            )
+
+
+def best_two(model: RemoteGPT, checkpoint: fixtures.Checkpoint, text: str) -> list[Evidence]:
+    """Give the two best next tokens by the submission's own logits: only explains, so a fault here is swallowed."""
+    try:
+        logits = model.forward(torch.tensor([checkpoint.encode(text)[-model.case.block :]]))[0, -1]
+    except CandidateFault:
+        return []
+    top = logits.topk(2)
+    return [
+        {"token": checkpoint.decode([i]), "logit": jsonable(x)}
+        for x, i in zip(top.values.tolist(), top.indices.tolist(), strict=True)
+    ]
+
+
+@criterion("gpt.greedy")
+@both_schemes
+def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """On fresh weights greedy generation gives the reference's tokens; max_new_tokens=0 gives the prompt back."""
+    case, idx = without_ties(draw, positions, length=8, new=14)
+    model = RemoteGPT(candidate, case)
+    want = case.reference().generate(idx, 14, use_cache=False)
+    expect_tokens(model.generate(idx, 14, use_cache=False, strict_dtype=True).tokens, want, "greedy generation")
+    model.generate(idx, 0, use_cache=False, strict_dtype=True)
+
+
+@criterion("gpt.window")
+@both_schemes
+def check_window_slides_past_block_size(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """Past block_size each step sees the last block_size tokens, positions counted from 0 in that window."""
+    for length in (9, 15):  # one prompt that fills the window on the way, one that is longer than it
+        case, idx = without_ties(draw, positions, length=length, new=13, block_size=11)
+        want = case.reference().generate(idx, 13, use_cache=False)
+        got = RemoteGPT(candidate, case).generate(idx, 13, use_cache=False).tokens
+        expect_tokens(got, want, f"generation past block_size 11 from {length} tokens")
+
+
+def without_ties(draw: Draw, positions: str, length: int, new: int, **changes: int) -> tuple[GPTCase, Tensor]:
+    """Draw a case whose greedy path, by the reference in float64, crosses no near tie."""
+    while True:
+        case = draw.gpt(positions, **changes)
+        idx = draw.tokens(case.vocab, 2, length)
+        reference = case.reference(torch.float64)
+        path = reference.generate(idx, new, use_cache=False)
+        smallest = float("inf")
+        with torch.no_grad():
+            for t in range(length, length + new):
+                window = path[:, max(0, t - case.block) : t]
+                best = reference(window)[0][:, -1].topk(2).values
+                smallest = min(smallest, float((best[:, 0] - best[:, 1]).min()))
+        if smallest > TIE:
+            return case, idx

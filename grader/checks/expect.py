@@ -1,0 +1,73 @@
+"""What a check demands of an answer; each raises CandidateFault with the evidence that a reader needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.candidate import CandidateFault
+from grader.models import Evidence, Verdict, jsonable
+
+
+def wrong(message: str, **evidence: Any) -> CandidateFault:
+    return CandidateFault(Verdict.wrong_answer, message, {key: jsonable(value) for key, value in evidence.items()})
+
+
+def expect(holds: bool, message: str, **evidence: Any) -> None:
+    """Demand that a condition holds."""
+    if not holds:
+        raise wrong(message, **evidence)
+
+
+def expect_finite(got: Tensor, what: str) -> None:
+    """Demand that no value is NaN or infinite."""
+    bad = ~torch.isfinite(got)
+    if bad.any():
+        where = bad.nonzero()[0].tolist()
+        raise wrong(f"{what} is not finite: {int(bad.sum())} of {got.numel()} values, first at {where}", first_divergence=str(where))
+
+
+def expect_close(
+    got: Tensor, want: Tensor, atol: float, what: str, axes: str = "", evidence: Evidence | None = None
+) -> float:
+    """Demand got = want within atol, element by element; NaN equals nothing, and nothing broadcasts.
+
+    Returns the largest difference. evidence is filled on success and failure alike.
+    """
+    kept: Evidence = evidence if evidence is not None else {}
+    expect(got.shape == want.shape, f"{what} has shape {list(got.shape)}, not {list(want.shape)}")
+    difference = (got.double() - want.double()).abs()
+    largest = float(difference.max()) if difference.numel() else 0.0
+    if "max_abs_diff" not in kept or not largest <= float(kept["max_abs_diff"]):  # type: ignore[arg-type]
+        kept["max_abs_diff"] = jsonable(largest)
+    kept["atol"] = atol
+    outside = ~(difference <= atol)  # also true where the difference is NaN
+    if not outside.any():
+        return largest
+    where = outside.nonzero()[0].tolist()
+    place = f"{axes or 'index'} {where}"
+    expected, actual = float(want[tuple(where)]), float(got[tuple(where)])
+    finite = bool(torch.isfinite(got).all())
+    worst = f"largest difference {largest:.3g}" if finite else "some values are not finite"
+    kept |= {"expected": jsonable(expected), "actual": jsonable(actual), "first_divergence": place}
+    raise CandidateFault(
+        Verdict.wrong_answer,
+        f"{what} differs at {place}: {actual:.6g}, expected {expected:.6g}; {worst}, tolerance {atol:g}",
+        kept,
+    )
+
+
+def expect_tokens(got: Tensor, want: Tensor, what: str) -> None:
+    """Demand identical tokens."""
+    expect(got.shape == want.shape, f"{what} has shape {list(got.shape)}, not {list(want.shape)}")
+    differ = got != want
+    if differ.any():
+        row, column = differ.nonzero()[0].tolist()
+        raise wrong(
+            f"{what}: row {row}, position {column} is token {int(got[row, column])}, expected {int(want[row, column])}",
+            expected=want[row],
+            actual=got[row],
+            first_divergence=f"row {row}, position {column}",
+        )

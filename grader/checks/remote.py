@@ -1,0 +1,114 @@
+"""The submission's model and functions as the checks call them, shapes checked before anything is compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.candidate import Candidate, tensor_of
+from grader.checks.cases import GPTCase
+from grader.checks.expect import expect, wrong
+
+_names = count()
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What generate gave, and what it left behind."""
+
+    tokens: Tensor  # [B, T + new]
+    modes_changed: int
+    grad_mode_changed: bool
+
+
+class RemoteGPT:
+    """MiniGPT of the submission, built from a case and loaded strictly."""
+
+    def __init__(self, candidate: Candidate, case: GPTCase, dtype: torch.dtype = torch.float32, **changes: Any) -> None:
+        self.candidate = candidate
+        self.case = case
+        self.dtype = dtype
+        self.name = f"m{next(_names)}"
+        config = case.config | changes
+        args = {"model": self.name, "config": config, "dtype": str(dtype).removeprefix("torch.")}
+        candidate.call("build", args, {n: w.to(dtype) for n, w in case.weights.items()})
+
+    def load(self, weights: dict[str, Tensor]) -> None:
+        self.candidate.call("load", {"model": self.name}, {n: w.to(self.dtype) for n, w in weights.items()})
+
+    def forward(self, idx: Tensor, *, train: bool = False, strict_dtype: bool = False, may_raise: bool = False) -> Tensor:
+        """idx [B, T] -> logits [B, T, V]"""
+        args = {"model": self.name, "train": train, "gradients": False}
+        _, out = self.candidate.call("forward", args, {"idx": idx}, may_raise=may_raise)
+        shape = (*idx.shape, self.case.vocab)
+        return tensor_of(out, "logits", "forward's logits", shape, self.dtype if strict_dtype else None)
+
+    def loss(self, idx: Tensor, *, train: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
+        """idx [B, T] -> loss [], gradients by parameter (zeros where backward left none)"""
+        args = {"model": self.name, "train": train, "gradients": True}
+        _, out = self.candidate.call("forward", args, {"idx": idx, "targets": idx.clone()})
+        loss = tensor_of(out, "loss", "the loss", ())
+        gradients = {
+            name: tensor_of(out, "grad." + name, f"gradient of {name}", tuple(w.shape))
+            if "grad." + name in out
+            else torch.zeros_like(w)
+            for name, w in self.case.weights.items()
+        }
+        return loss, gradients
+
+    def trace(self, idx: Tensor) -> dict[str, Tensor]:
+        """Give what each module of the contract put out, where it can be seen."""
+        _, out = self.candidate.call("trace", {"model": self.name}, {"idx": idx})
+        return {name.removeprefix("trace."): t for name, t in out.items() if name.startswith("trace.")}
+
+    def prefill(self, idx: Tensor, cache: str = "c", *, may_raise: bool = False) -> Tensor:
+        """idx [B, T] -> logits [B, T, V]; the cache is kept there under a name."""
+        _, out = self.candidate.call("prefill", {"model": self.name, "cache": cache}, {"idx": idx}, may_raise=may_raise)
+        return tensor_of(out, "logits", "prefill's logits", (*idx.shape, self.case.vocab))
+
+    def decode(self, tokens: Tensor, cache: str = "c", *, may_raise: bool = False) -> Tensor:
+        """tokens [B, t] -> logits [B, t, V]"""
+        args = {"model": self.name, "cache": cache}
+        _, out = self.candidate.call("decode", args, {"tokens": tokens}, may_raise=may_raise)
+        return tensor_of(out, "logits", "decode's logits", (*tokens.shape, self.case.vocab))
+
+    def decode_in_chunks(self, idx: Tensor, chunks: list[int], cache: str = "c") -> Tensor:
+        """Prefill the first chunk of idx [B, T] and decode the others: logits [B, T, V]"""
+        first, *others = idx.split(chunks, dim=1)
+        logits = [self.prefill(first, cache)]
+        logits += [self.decode(chunk, cache) for chunk in others]
+        self.candidate.call("drop", {"cache": cache})
+        return torch.cat([x.to(self.dtype) for x in logits], dim=1)
+
+    def cache_pairs(self, cache: str = "c") -> list[tuple[Tensor, Tensor]]:
+        """Iterate over the cache (there, twice) and give its (K, V) pairs."""
+        answer, out = self.candidate.call("cache", {"cache": cache})
+        lengths = answer.get("lengths")
+        expect(isinstance(lengths, list) and len(set(lengths)) == 1, f"iterating twice gives {lengths} pairs", actual=lengths)
+        pairs = [(out[f"k{i}"], out[f"v{i}"]) for i in range(len(out) // 2) if f"k{i}" in out and f"v{i}" in out]
+        if 2 * len(pairs) != len(out):
+            raise wrong("the cache did not come as pairs")
+        return pairs
+
+    def generate(
+        self, idx: Tensor, new: int, *, use_cache: bool, mode: str = "eval", grad_mode: bool = True, strict_dtype: bool = False
+    ) -> Generated:
+        """idx [B, T] -> tokens [B, T + new]"""
+        args = {"model": self.name, "max_new_tokens": new, "use_cache": use_cache, "mode": mode, "grad_mode": grad_mode}
+        answer, out = self.candidate.call("generate", args, {"idx": idx})
+        tokens = out.get("tokens")
+        if tokens is None or tokens.dtype.is_floating_point or tokens.dtype == torch.bool:
+            raise wrong(f"generate gives {'nothing' if tokens is None else tokens.dtype}, not integer tokens")
+        if strict_dtype and tokens.dtype != torch.int64:
+            raise wrong(f"generate gives {tokens.dtype}, not torch.int64")
+        shape = [idx.size(0), idx.size(1) + new]
+        expect(list(tokens.shape) == shape, f"generate gives shape {list(tokens.shape)}, not {shape}")
+        expect(bool((tokens[:, : idx.size(1)] == idx).all()), "generate changed the prompt")
+        modes, grad = answer.get("modes_changed"), answer.get("grad_mode_changed")
+        if not isinstance(modes, int) or not isinstance(grad, bool):
+            raise wrong("generate's report of modes is not one")
+        return Generated(tokens.long(), modes, grad)

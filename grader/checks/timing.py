@@ -1,0 +1,80 @@
+"""Compare costs without luck: side by side, interleaved, one thread, medians of paired ratios."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from grader.candidate import Candidate, CandidateFault
+from grader.models import Evidence, Verdict
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """CPU time of the sandbox where the host can read it, else wall time; the judge's own side by the same measure."""
+
+    candidate: Candidate
+
+    @property
+    def unit(self) -> str:
+        return "wall" if self.candidate.cpu_s() is None else "cpu"
+
+    def remote(self, work: Work) -> float:
+        """Seconds that the sandbox took for work: all processes and threads in it."""
+        before, started = self.candidate.cpu_s(), time.perf_counter()
+        work()
+        after, ended = self.candidate.cpu_s(), time.perf_counter()
+        return ended - started if before is None or after is None else after - before
+
+    def local(self, work: Work) -> float:
+        """Seconds that this process took for work."""
+        if self.unit == "wall":
+            started = time.perf_counter()
+            work()
+            return time.perf_counter() - started
+        started = time.process_time()
+        work()
+        return time.process_time() - started
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The median of paired ratios with a 95 % bootstrap interval."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, ratios: list[float]) -> Ratio:
+        rng = random.Random(0)
+        medians = sorted(statistics.median(rng.choices(ratios, k=len(ratios))) for _ in range(400))
+        return cls(statistics.median(ratios), medians[9], medians[-10])
+
+
+def expect_ratio_below(
+    threshold: float, what: str, pair: Callable[[], float], evidence: Evidence, first: int = 5, most: int = 25
+) -> None:
+    """Demand that the median of paired ratios stays below threshold.
+
+    An interval that straddles the threshold is measured again, with more pairs; if it still does the verdict is
+    inconclusive, for a person to decide.
+    """
+    ratios = [pair() for _ in range(first)]
+    while True:
+        ratio = Ratio.of(ratios)
+        settled = ratio.high < threshold or ratio.low > threshold
+        if settled or len(ratios) >= most:
+            break
+        ratios += [pair() for _ in range(len(ratios))]
+    evidence |= {"ratio": round(ratio.median, 4), "interval": [round(ratio.low, 4), round(ratio.high, 4)], "threshold": threshold}
+    text = f"{what}: ratio {ratio.median:.3g} (95 % interval {ratio.low:.3g} to {ratio.high:.3g}), threshold {threshold:g}"
+    if not settled:
+        raise CandidateFault(Verdict.inconclusive, f"{text}; {len(ratios)} pairs do not settle it", dict(evidence))
+    if ratio.median > threshold:
+        raise CandidateFault(Verdict.wrong_answer, text, dict(evidence))

@@ -1,0 +1,75 @@
+"""The story on one screen: a submission goes in, is run behind the wall, judged outside it, and a scorecard comes out."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from grader import __version__, score, submission
+from grader.errors import Rejected
+from grader.models import Event, Job, RunInfo, Scorecard, SubmissionInfo, Verdict
+from grader.sandbox import choose
+
+Tell = Callable[[Event], None]
+
+
+def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
+    """Grade one submission. Raises UsageError if it cannot be read, HarnessError if the harness fails."""
+    started, clock = datetime.now(UTC), time.monotonic()
+    versions = {"grader": __version__, "python": platform.python_version()}
+
+    def run_info(best_effort: tuple[str, ...] = (), image: str | None = None) -> RunInfo:
+        return RunInfo(
+            seed=job.seed,
+            sandbox=job.sandbox,
+            started_at=started.isoformat(timespec="seconds"),
+            duration_s=round(time.monotonic() - clock, 3),
+            rubric_digest=job.rubric_digest,
+            versions=versions,
+            machine=f"{platform.system()} {platform.release()} {platform.machine()}",
+            image=image,
+            only=job.only,
+            best_effort=best_effort,
+        )
+
+    try:
+        snapshot = submission.read(Path(job.path), job.rubric.limits)
+    except Rejected as rejection:
+        return score.rejected(job, run_info(), str(rejection))
+    info = SubmissionInfo(
+        name=job.name,
+        digest=snapshot.digest,
+        kit=job.kit or snapshot.kit,
+        files=tuple(sorted(snapshot.files)),
+        refused=snapshot.refused,
+    )
+
+    def phase(text: str) -> None:
+        tell(Event(submission=job.name, kind="phase", text=text))
+
+    def criterion(name: str, verdict: Verdict | None) -> None:
+        tell(Event(submission=job.name, kind="criterion", text=name, verdict=verdict))
+
+    sandbox = choose(job.sandbox)
+    sandbox.prepare(phase)
+    phase("starting the sandbox")
+    room = sandbox.open(job.rubric.limits)  # the worker imports torch on its side while we do on ours
+    try:
+        from grader import judge
+        from grader.candidate import Candidate
+    except BaseException:
+        room.close()
+        raise
+    candidate = Candidate(snapshot.files, snapshot.refused, job.rubric.limits, lambda: sandbox.open(job.rubric.limits))
+    try:
+        candidate.boot(room)
+        phase("judging")
+        results = judge.run(candidate, job.rubric, job.seed, job.only, criterion)
+    finally:
+        candidate.close()
+    versions["torch"] = candidate.worker_torch
+    output = candidate.output.decode("utf-8", "replace")
+    return score.build(job.rubric, info, run_info(candidate.best_effort, candidate.image), results, output)

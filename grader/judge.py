@@ -1,0 +1,171 @@
+"""Run pytest over the checks, outside the sandbox, and read the verdicts from its JSON report."""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import io
+import traceback
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+import torch
+
+from grader.candidate import Candidate, CandidateFault
+from grader.checks.cases import Draw
+from grader.errors import HarnessError
+from grader.models import CheckResult, Evidence, Rubric, Verdict
+from grader.project import CHECKS
+
+Tell = Callable[[str, Verdict | None], None]  # a criterion's id, and its verdict when all its checks have one
+
+
+class Judge:
+    """A pytest plugin that hands the checks their fixtures and turns their outcomes into verdicts."""
+
+    def __init__(self, candidate: Candidate, rubric: Rubric, seed: int, only: str | None, tell: Tell) -> None:
+        self._candidate = candidate
+        self._rubric = rubric
+        self._seed = seed
+        self._only = only
+        self._tell = tell
+        self._order = {c.id: i for i, c in enumerate(rubric.criteria)}
+        self._left: dict[str, int] = {}
+        self._worst: dict[str, Verdict] = {}
+        self._memory: dict[Any, CandidateFault | None] = {}
+        self._evidence: Evidence = {}
+        self.report: dict[str, Any] = {}
+
+    # --- fixtures -----------------------------------------------------------------------------------------------------
+
+    @pytest.fixture
+    def candidate(self, request: pytest.FixtureRequest) -> Candidate:
+        """The submission, in a fresh process where the section changed or a fault went before."""
+        self._candidate.enter(criterion_of(request.node).split(".")[0])
+        self._candidate.seed = Draw(self._seed, request.node.name).integer(1, 2**31)
+        return self._candidate
+
+    @pytest.fixture
+    def draw(self, request: pytest.FixtureRequest) -> Draw:
+        """Random inputs that depend on the run's seed and the check's name alone, so one check can be repeated."""
+        return Draw(self._seed, request.node.name)
+
+    @pytest.fixture
+    def rubric(self) -> Rubric:
+        return self._rubric
+
+    @pytest.fixture
+    def seed(self) -> int:
+        return self._seed
+
+    @pytest.fixture
+    def evidence(self) -> Evidence:
+        """What a reader should see beside the verdict, accepted or not."""
+        return self._evidence
+
+    @pytest.fixture
+    def once(self) -> Callable[[Any, Callable[[], None]], None]:
+        """Run a demand once for several checks; a fault is raised again for each."""
+
+        def run(key: Any, demand: Callable[[], None]) -> None:
+            if key not in self._memory:
+                self._memory[key] = None
+                try:
+                    demand()
+                except CandidateFault as fault:
+                    self._memory[key] = fault
+            fault_or_none = self._memory[key]
+            if fault_or_none is not None:
+                raise fault_or_none
+
+        return run
+
+    # --- hooks --------------------------------------------------------------------------------------------------------
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        wanted = [
+            item
+            for item in items
+            if criterion_of(item) in self._order and (not self._only or fnmatch.fnmatch(criterion_of(item), self._only))
+        ]
+        wanted.sort(key=lambda item: self._order[criterion_of(item)])
+        items[:] = wanted
+        for item in wanted:
+            self._left[criterion_of(item)] = self._left.get(criterion_of(item), 0) + 1
+
+    def pytest_json_modifyreport(self, json_report: dict[str, Any]) -> None:
+        self.report = json_report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self._evidence = {}
+        self._tell(criterion_of(item), None)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+        report = yield
+        if call.when == "call" or (call.when == "setup" and call.excinfo is not None):
+            verdict, message, evidence = self._judge(call.excinfo)
+            criterion = criterion_of(item)
+            claim = getattr(item, "function").__doc__ or ""
+            result = {
+                "criterion": criterion,
+                "id": item.name.removeprefix("check_"),
+                "verdict": verdict.value,
+                "message": message,
+                "evidence": {"claim": " ".join(claim.split())} | self._evidence | evidence,
+                "duration_s": round(call.duration, 4),
+            }
+            item.user_properties.append(("result", result))
+            report.user_properties = list(item.user_properties)
+            if verdict is not Verdict.accepted:
+                self._worst.setdefault(criterion, verdict)
+            self._left[criterion] -= 1
+            if self._left[criterion] == 0:
+                self._tell(criterion, self._worst.get(criterion, Verdict.accepted))
+        return report
+
+    def _judge(self, excinfo: pytest.ExceptionInfo[BaseException] | None) -> tuple[Verdict, str, Evidence]:
+        if excinfo is None:
+            return Verdict.accepted, "", {}
+        error = excinfo.value
+        if isinstance(error, CandidateFault):
+            return error.verdict, error.message, error.evidence
+        if isinstance(error, pytest.skip.Exception):
+            return Verdict.not_applicable, str(error), {}
+        text = "".join(traceback.format_exception(error))[-4000:]
+        return Verdict.harness_error, f"{type(error).__name__}: {error}"[:2000], {"detail": text}
+
+
+def criterion_of(item: Any) -> str:
+    mark = item.get_closest_marker("criterion")
+    if mark is None:
+        raise HarnessError(f"check {item.name} names no criterion")
+    return str(mark.args[0])
+
+
+def run(
+    candidate: Candidate, rubric: Rubric, seed: int, only: str | None = None, tell: Tell = lambda *_: None
+) -> dict[str, tuple[CheckResult, ...]]:
+    """Judge a submission: check results by criterion id. Raises HarnessError."""
+    torch.set_num_threads(1)
+    plugin = Judge(candidate, rubric, seed, only, tell)
+    arguments = [
+        str(CHECKS), "-c", str(CHECKS / "pytest.ini"), "--rootdir", str(CHECKS), "--json-report", "--json-report-file=none",
+        
+        "--disable-plugin-autoload", "-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin", "-p", "no:cacheprovider", "-q", "-p", "no:faulthandler", "-p", "no:logging",
+    ]  # fmt: skip
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        status = pytest.main(arguments, plugins=[plugin])
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise HarnessError(f"the judge's pytest ended with {status!r}: {said.getvalue()[-2000:]}")
+    results: dict[str, list[CheckResult]] = {}
+    for test in plugin.report.get("tests", []):
+        found = dict(entry for properties in test.get("user_properties", []) for entry in properties.items())
+        if "result" not in found:
+            raise HarnessError(f"check {test['nodeid']} has no verdict")
+        result = dict(found["result"])
+        results.setdefault(result.pop("criterion"), []).append(CheckResult.model_validate(result))
+    return {criterion: tuple(checks) for criterion, checks in results.items()}

@@ -1,0 +1,234 @@
+"""The worker's parent: imports torch once, never a submission, and forks a child for each section.
+
+It relays bytes between the judge and the child, reports how a child ended, keeps the submission's output within its
+limit, and kills what a child leaves behind. Nothing it says counts as a verdict.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", HOME="/tmp", TORCHINDUCTOR_CACHE_DIR="/tmp")
+WALL = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(WALL)]
+if Path("/opt/site").is_dir():
+    sys.path.append("/opt/site")
+
+import torch  # noqa: E402
+from grader import wire  # noqa: E402
+from grader.worker import child  # noqa: E402
+
+SUBMISSION = Path("/submission")
+SCRATCH = (Path("/tmp"), Path("/dev/shm"), SUBMISSION)
+PR_SET_DUMPABLE = 4
+
+
+def set_dumpable(on: bool) -> None:
+    """Decide whether another process of this uid may trace us or open our memory and descriptors."""
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, int(on), 0, 0, 0)
+
+
+class Parent:
+    def __init__(self, source: int, sink: int) -> None:
+        self.source, self.sink = source, sink
+        self.chunks = wire.ChunkReader()
+        self.files: dict[str, bytes] = {}
+        self.limits: dict[str, int] = {}
+        self.output_left = 0
+        self.pid = 0
+        self.pidfd = -1
+        self.sock: socket.socket | None = None
+        self.to_child = bytearray()
+        self.log_r, self.log_w = os.pipe()
+        os.set_blocking(self.log_r, False)
+
+    def send(self, kind: bytes, data: bytes = b"") -> None:
+        view = memoryview(wire.chunk(kind, data))
+        while view:
+            view = view[os.write(self.sink, view) :]
+
+    def run(self) -> None:
+        while True:
+            poll = select.poll()
+            poll.register(self.source, select.POLLIN)
+            poll.register(self.log_r, select.POLLIN)
+            if self.sock:
+                poll.register(self.sock, select.POLLIN | (select.POLLOUT if self.to_child else 0))
+                poll.register(self.pidfd, select.POLLIN)
+            ready = {fd for fd, _ in poll.poll()}
+            if self.log_r in ready:
+                self.relay_log()
+            if self.sock and self.sock.fileno() in ready:
+                self.relay_child()
+            if self.sock and self.pidfd in ready:
+                self.end_child()
+            if self.source in ready:
+                data = os.read(self.source, 1 << 20)
+                if not data:
+                    return
+                self.chunks.feed(data)
+                while (item := self.chunks.next()) is not None:
+                    self.obey(*item)
+
+    def obey(self, kind: bytes, data: bytes) -> None:
+        if kind == wire.DATA:
+            if self.sock:
+                self.to_child += data
+        elif kind == wire.SPAWN:
+            self.spawn(json.loads(data))
+        elif kind == wire.KILL:
+            if self.sock:
+                os.kill(self.pid, signal.SIGKILL)
+                self.end_child()
+        elif kind == wire.BOOT:
+            self.boot(data)
+
+    def boot(self, data: bytes) -> None:
+        size = int.from_bytes(data[:4], "big")
+        header = json.loads(data[4 : 4 + size])
+        self.limits = header["limits"]
+        self.output_left = self.limits["output_bytes"]
+        at = 4 + size
+        for path, length in header["files"]:
+            self.files[path] = data[at : at + length]
+            at += length
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.limits["file_bytes"],) * 2)
+        self.send(wire.READY, json.dumps({"nonce": header["nonce"], "torch": torch.__version__}).encode())
+
+    def spawn(self, request: dict[str, str]) -> None:
+        """Lay the submission anew and fork a child for one section."""
+        self.lay_files()
+        ours, theirs = socket.socketpair()
+        self.to_child.clear()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                ours.close()
+                for fd in (self.source, self.sink, self.log_r):
+                    os.close(fd)
+                if self.pidfd >= 0:
+                    os.close(self.pidfd)
+                os.dup2(self.log_w, 1)
+                os.dup2(self.log_w, 2)
+                os.close(self.log_w)
+                os.setsid()
+                resource.setrlimit(resource.RLIMIT_DATA, (self.limits["memory_bytes"],) * 2)
+                set_dumpable(True)
+                child.main(theirs, request["part"], SUBMISSION, self.limits["reply_bytes"])
+            finally:
+                os._exit(70)
+        theirs.close()
+        ours.setblocking(False)
+        self.pid, self.sock = pid, ours
+        self.pidfd = os.pidfd_open(pid)
+        self.send(wire.READY)
+
+    def lay_files(self) -> None:
+        """Put a fresh copy of the submission in place; what another section wrote is gone."""
+        SUBMISSION.chmod(0o755)
+        for folder in SCRATCH:
+            for entry in folder.iterdir() if folder.is_dir() else ():
+                if entry.is_dir() and not entry.is_symlink():
+                    for root, _, _ in os.walk(entry):
+                        os.chmod(root, 0o700)
+                    shutil.rmtree(entry, ignore_errors=True)
+                else:
+                    entry.unlink(missing_ok=True)
+        for path, data in self.files.items():
+            target = SUBMISSION / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+            target.chmod(0o444)
+        for root, _, _ in os.walk(SUBMISSION, topdown=False):
+            os.chmod(root, 0o555)
+
+    def relay_child(self) -> None:
+        assert self.sock
+        try:
+            data = self.sock.recv(wire.RELAY_BYTES)
+            if data:
+                self.send(wire.DATA, data)
+        except BlockingIOError:
+            pass
+        except OSError:
+            return
+        if self.to_child:
+            try:
+                sent = self.sock.send(memoryview(self.to_child)[: 1 << 20])
+                del self.to_child[:sent]
+            except BlockingIOError:
+                pass
+            except OSError:
+                self.to_child.clear()
+
+    def relay_log(self) -> None:
+        try:
+            data = os.read(self.log_r, wire.RELAY_BYTES)
+        except BlockingIOError:
+            return
+        kept = data[: self.output_left]
+        if kept:
+            self.output_left -= len(kept)
+            self.send(wire.LOG, kept)
+
+    def end_child(self) -> None:
+        """Kill whatever the child left, pass on its last bytes, and say how it ended."""
+        assert self.sock
+        _, status = os.waitpid(self.pid, 0)
+        try:
+            os.kill(-1, signal.SIGKILL)  # all of this sandbox but its init and ourselves
+        except ProcessLookupError:
+            pass
+        self.reap()
+        try:
+            # What grandchildren held open is dead, so the stream ends; at most what fits its buffer is left.
+            while data := self.sock.recv(wire.RELAY_BYTES):
+                self.send(wire.DATA, data)
+        except OSError:
+            pass
+        self.relay_log()
+        self.sock.close()
+        os.close(self.pidfd)
+        self.sock, self.pidfd = None, -1
+        if os.WIFSIGNALED(status):
+            how = {"signal": os.WTERMSIG(status)}
+        else:
+            how = {"code": os.WEXITSTATUS(status)}
+        self.send(wire.EXIT, json.dumps(how).encode())
+
+    def reap(self) -> None:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+
+
+def main() -> None:
+    source, sink = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    set_dumpable(False)
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    child.cast_float_masks()
+    gc.collect()
+    gc.freeze()
+    Parent(source, sink).run()
+
+
+if __name__ == "__main__":
+    main()

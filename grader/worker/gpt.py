@@ -1,0 +1,167 @@
+"""Requests about minigpt.py."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.worker.plain import Unfit, pair, plain
+
+Answer = tuple[dict[str, Any], dict[str, Tensor]]
+TRACED = ("tok_emb", "attn", "mlp", "", "ln_f", "head")
+
+
+class Server:
+    """Holds the models and caches that the judge asked for, by name."""
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self.models: dict[str, Any] = {}
+        self.caches: dict[str, Any] = {}
+
+    def do_build(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Build a model and load the weights strictly."""
+        for name in ("GPTConfig", "MiniGPT"):
+            if not hasattr(self.module, name):
+                raise Unfit(f"minigpt.py has no {name}")
+        model = self.module.MiniGPT(self.module.GPTConfig(**args["config"]))
+        if not isinstance(model, torch.nn.Module):
+            raise Unfit("MiniGPT is not an nn.Module")
+        model.to(getattr(torch, args["dtype"]))
+        own = {name: list(p.shape) for name, p in torch.nn.Module.state_dict(model).items()}
+        problem = compare_names(own, {name: list(t.shape) for name, t in tensors.items()})
+        if problem:
+            raise Unfit(problem)
+        model.load_state_dict(tensors, strict=True)
+        model.eval()
+        self.models[args["model"]] = model
+        return {}, {}
+
+    def do_load(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Give an existing model other weights."""
+        self.models[args["model"]].load_state_dict(tensors, strict=True)
+        return {}, {}
+
+    def do_forward(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        model = self.models[args["model"]]
+        model.train(args["train"])
+        targets = tensors.get("targets")
+        with torch.set_grad_enabled(args["gradients"]):
+            call = (tensors["idx"],) if targets is None else (tensors["idx"], targets)
+            result = model(*call)
+        logits, loss = pair(result, "what forward returns")
+        out = {"logits": plain(logits, "logits")}
+        if targets is None:
+            return {"loss_is_none": loss is None}, out
+        out["loss"] = plain(loss, "the loss")
+        if args["gradients"]:
+            if not loss.requires_grad:
+                raise Unfit("the loss has no gradient")
+            model.zero_grad(set_to_none=True)
+            loss.backward()
+            for name, parameter in model.named_parameters():
+                if parameter.grad is not None:
+                    out["grad." + name] = plain(parameter.grad, f"gradient of {name}")
+            model.zero_grad(set_to_none=True)
+        return {"loss_is_none": False}, out
+
+    def do_trace(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Give what each named module put out in one forward pass, where it is one tensor."""
+        model = self.models[args["model"]].eval()
+        with torch.no_grad(), Trace(model) as trace:
+            model(tensors["idx"])
+        return {}, trace.found
+
+    def do_prefill(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        model = self.models[args["model"]]
+        model.train(args.get("train", False))
+        with torch.no_grad():
+            logits, cache = pair(model.prefill(tensors["idx"]), "what prefill returns")
+        self.caches[args["cache"]] = cache
+        return {}, {"logits": plain(logits, "prefill's logits")}
+
+    def do_decode(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        model = self.models[args["model"]]
+        with torch.no_grad():
+            result = model.decode(tensors["tokens"], self.caches[args["cache"]])
+            logits, self.caches[args["cache"]] = pair(result, "what decode returns")
+        return {}, {"logits": plain(logits, "decode's logits")}
+
+    def do_cache(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Iterate over a cache, twice, and give its pairs."""
+        cache = self.caches[args["cache"]]
+        with torch.no_grad():
+            lengths = []
+            for _round in range(2):
+                found: dict[str, Tensor] = {}
+                for i, entry in enumerate(cache):
+                    if i >= 64:
+                        raise Unfit("iterating over the cache gives more than 64 entries")
+                    key, value = pair(entry, f"entry {i} of the cache")
+                    found[f"k{i}"], found[f"v{i}"] = plain(key, f"K of layer {i}"), plain(value, f"V of layer {i}")
+                lengths.append(len(found) // 2)
+        return {"lengths": lengths}, found
+
+    def do_drop(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        self.caches.pop(args["cache"], None)
+        return {}, {}
+
+    def do_generate(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Generate from a chosen mix of modes, and say what modes are left."""
+        model = self.models[args["model"]]
+        modules = list(model.modules())
+        for i, module in enumerate(modules):
+            module.training = {"train": True, "eval": False, "mixed": i % 2 == 0}[args["mode"]]
+        before = [module.training for module in modules]
+        with torch.set_grad_enabled(args["grad_mode"]):
+            tokens = model.generate(tensors["idx"], args["max_new_tokens"], use_cache=args["use_cache"])
+            grad_mode, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        after = [module.training for module in modules]
+        moved = sum(a != b for a, b in zip(before, after, strict=True))
+        answer = {"modes_changed": moved, "grad_mode_changed": grad_mode != args["grad_mode"] or inference}
+        return answer, {"tokens": plain(tokens, "what generate returns")}
+
+
+class Trace:
+    """Record what the modules of the contract put out; only ever explains a verdict."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self.found: dict[str, Tensor] = {}
+        self.hooks: list[Any] = []
+        self.model = model
+
+    def __enter__(self) -> "Trace":
+        for name, module in self.model.named_modules():
+            last = name.split(".")[-1]
+            if name.startswith("blocks.") and name.count(".") > 2:
+                continue
+            if last in TRACED or (name.startswith("blocks.") and name.count(".") == 1):
+                self.hooks.append(module.register_forward_hook(self.keep(name)))
+        return self
+
+    def keep(self, name: str) -> Any:
+        def hook(_module: Any, _inputs: Any, output: Any) -> None:
+            tensor = output[0] if isinstance(output, tuple) and output else output
+            if name and isinstance(tensor, Tensor) and tensor.dim() == 3:
+                self.found["trace." + name] = plain(tensor, name)
+
+        return hook
+
+    def __exit__(self, *_: Any) -> None:
+        for hook in self.hooks:
+            hook.remove()
+
+
+def compare_names(own: dict[str, list[int]], wanted: dict[str, list[int]]) -> str:
+    """Say how the model's parameters differ from the contract's, or nothing."""
+    missing = sorted(set(wanted) - set(own))
+    extra = sorted(set(own) - set(wanted))
+    shapes = sorted(name for name in set(own) & set(wanted) if own[name] != wanted[name])
+    said = []
+    if missing:
+        said.append(f"missing {', '.join(missing[:4])}" + (f" and {len(missing) - 4} more" if len(missing) > 4 else ""))
+    if extra:
+        said.append(f"unexpected {', '.join(extra[:4])}" + (f" and {len(extra) - 4} more" if len(extra) > 4 else ""))
+    for name in shapes[:2]:
+        said.append(f"{name} is {own[name]}, the contract says {wanted[name]}")
+    return "; ".join(said) and f"parameters do not load strictly: {'; '.join(said)}"

@@ -1,0 +1,158 @@
+"""Requests about matmul.py."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from grader.worker.plain import Unfit, plain, strided
+
+Answer = tuple[dict[str, Any], dict[str, Tensor]]
+NAMES = ("A", "B")
+VIEWS = {"view", "_unsafe_view", "transpose", "t", "permute", "expand", "detach", "alias", "as_strided", "unsqueeze"} | {
+    "squeeze", "slice", "select", "reshape", "clone", "_to_copy", "copy_", "contiguous", "empty", "empty_like",
+}  # fmt: skip
+
+
+class CountWork(TorchDispatchMode):
+    """Count the operators that compute something: neither views nor copies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.work = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func._schema.name.split("::")[-1] not in VIEWS:
+            self.work += 1
+        return func(*args, **(kwargs or {}))
+
+
+class Server:
+    """Applies the submission's Function to operands that the judge lays out."""
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+        self.timed: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.results: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    @property
+    def function(self) -> Any:
+        if not hasattr(self.module, "MatMul"):
+            raise Unfit("matmul.py has no MatMul")
+        return self.module.MatMul
+
+    def do_apply(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Apply; with dC, also call backward on the node itself (raw) and through autograd."""
+        views = args["views"]
+        needs = args["needs"]
+        operands = [strided(tensors[n], views.get(n)).detach().requires_grad_(need) for n, need in zip(NAMES, needs, strict=True)]
+        C = self.function.apply(*operands)
+        out = {"C": plain(C, "MatMul.apply(A, B)")}
+        answer: dict[str, Any] = {"requires_grad": C.requires_grad}
+        if "dC" not in tensors:
+            return answer, out
+        if C.grad_fn is None:
+            raise Unfit("the result of MatMul.apply has no grad_fn, though an operand needs a gradient")
+        dC = strided(tensors["dC"], views.get("dC"))
+        if args["raw"]:
+            with torch.no_grad():
+                raw = self.raw_gradients(C.grad_fn, dC)
+            answer["raw_none"] = [g is None for g in raw]
+            out |= {f"raw_d{n}": plain(g, f"backward's gradient of {n}") for n, g in zip(NAMES, raw, strict=True) if g is not None}
+        if args["autograd"]:
+            wanted = [x for x in operands if x.requires_grad]
+            gradients = torch.autograd.grad(C, wanted, dC, allow_unused=True)
+            for name, gradient in zip([n for n, need in zip(NAMES, needs, strict=True) if need], gradients, strict=True):
+                if gradient is not None:
+                    out["d" + name] = plain(gradient, f"the gradient of {name}")
+        for name, tensor in zip(("A", "B", "dC"), (*operands, dC), strict=True):
+            out["after_" + name] = plain(tensor, name)
+        return answer, out
+
+    def raw_gradients(self, node: Any, dC: Tensor) -> tuple[Any, Any]:
+        gradients = self.function.backward(node, dC)
+        if isinstance(gradients, Tensor) or not isinstance(gradients, tuple | list) or len(gradients) != 2:
+            raise Unfit(f"backward returns a {type(gradients).__name__}, not two gradients")
+        return gradients[0], gradients[1]
+
+    def do_double(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Differentiate <dA, ddA> + <dB, ddB> by A, B and dC."""
+        inputs = [tensors[n].detach().requires_grad_() for n in ("A", "B", "dC")]
+        C = self.function.apply(inputs[0], inputs[1])
+        first = torch.autograd.grad(C, inputs[:2], inputs[2], create_graph=True)
+        second = torch.autograd.grad(first, inputs, (tensors["ddA"], tensors["ddB"]), allow_unused=True)
+        out = {"dA": plain(first[0], "dA"), "dB": plain(first[1], "dB")}
+        out |= {f"second_{n}": plain(g, n) for n, g in zip(("A", "B", "dC"), second, strict=True) if g is not None}
+        return {}, out
+
+    def do_saved(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Watch the tensors that forward saves and backward reads."""
+        packed: list[list[int]] = []
+        unpacked: list[int] = []
+
+        def pack(tensor: Tensor) -> tuple[int, Tensor]:
+            packed.append(list(tensor.shape))
+            return len(packed) - 1, tensor
+
+        def unpack(item: tuple[int, Tensor]) -> Tensor:
+            unpacked.append(item[0])
+            return item[1]
+
+        A, B = (tensors[n].detach().requires_grad_() for n in NAMES)
+        with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+            C = self.function.apply(A, B)
+        torch.autograd.grad(C, (A, B), tensors["dC"])
+        is_function = isinstance(self.function, type) and issubclass(self.function, torch.autograd.Function)
+        return {"packed": packed, "unpacked": unpacked, "is_function": is_function}, {}
+
+    def do_changed(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Change one operand in place between forward and backward; autograd should notice."""
+        leaves = {n: tensors[n].detach().requires_grad_() for n in NAMES}
+        operands = {n: leaf * 1 for n, leaf in leaves.items()}
+        C = self.function.apply(*operands.values())
+        with torch.no_grad():
+            operands[args["which"]].add_(1)
+        try:
+            gradients = torch.autograd.grad(C, list(leaves.values()), tensors["dC"], allow_unused=True)
+        except RuntimeError as error:
+            if "modified by an inplace operation" not in str(error):
+                raise
+            return {"noticed": True}, {}
+        out = {f"d{n}": plain(g, n) for n, g in zip(NAMES, gradients, strict=True) if g is not None}
+        return {"noticed": False}, out
+
+    def do_work(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Count what backward computes for the gradients that are needed."""
+        operands = [tensors[n].detach().requires_grad_(need) for n, need in zip(NAMES, args["needs"], strict=True)]
+        C = self.function.apply(*operands)
+        kept: list[Any] = []  # what a graph built inside backward would save
+
+        def pack(tensor: Tensor) -> Tensor:
+            kept.append(None)
+            return tensor
+
+        with torch.no_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x), CountWork() as count:
+            raw = self.raw_gradients(C.grad_fn, tensors["dC"])
+        return {"work": count.work, "none": [g is None for g in raw], "inside": bool(kept)}, {}
+
+    def do_put(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Keep operands for timing."""
+        self.timed = [(tensors[f"A{i}"], tensors[f"B{i}"], tensors[f"dC{i}"]) for i in range(args["count"])]
+        return {}, {}
+
+    def do_run(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """One forward and backward over every kept operand; the judge holds the clock."""
+        results = []
+        for A, B, dC in self.timed:
+            a, b = A.detach().requires_grad_(), B.detach().requires_grad_()
+            C = self.function.apply(a, b)
+            dA, dB = torch.autograd.grad(C, (a, b), dC)
+            results.append((C, dA, dB))
+        self.results = results
+        return {}, {}
+
+    def do_fetch(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Give what the last run computed."""
+        names = ("C", "dA", "dB")
+        return {}, {f"{n}{i}": plain(t, n) for i, row in enumerate(self.results) for n, t in zip(names, row, strict=True)}

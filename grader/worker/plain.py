@@ -1,0 +1,34 @@
+"""Turn what a submission returns into plain tensors, or say why it cannot be."""
+
+from typing import Any
+
+import torch
+
+
+class Unfit(Exception):
+    """The submission's answer has the wrong form; the text says what was expected."""
+
+
+def plain(value: Any, what: str) -> torch.Tensor:
+    """Give value as a dense plain tensor of its own memory. Raises Unfit."""
+    if not isinstance(value, torch.Tensor):
+        raise Unfit(f"{what} is a {type(value).__name__}, not a tensor")
+    with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
+        tensor = value.detach()
+        if type(tensor) is not torch.Tensor:
+            tensor = tensor.as_subclass(torch.Tensor)
+        if tensor.layout != torch.strided:
+            raise Unfit(f"{what} has layout {tensor.layout}, not torch.strided")
+        return tensor.cpu().clone(memory_format=torch.contiguous_format)
+
+
+def pair(value: Any, what: str) -> tuple[Any, Any]:
+    """Take a sequence of exactly two apart. Raises Unfit."""
+    if isinstance(value, torch.Tensor) or not hasattr(value, "__len__") or len(value) != 2:
+        raise Unfit(f"{what} is a {type(value).__name__}, not a pair")
+    return value[0], value[1]
+
+
+def strided(base: torch.Tensor, view: list[Any] | None) -> torch.Tensor:
+    """Lay [size, stride, offset] over base, as the judge asked; None leaves base as it came."""
+    return base if view is None else torch.as_strided(base, view[0], view[1], view[2])

@@ -1,0 +1,37 @@
+"""Requests about scan.py."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.worker.plain import Unfit, plain
+
+Answer = tuple[dict[str, Any], dict[str, Tensor]]
+
+
+class Server:
+    """Runs scans; combining is left to the judge, who so sees every operand."""
+
+    def __init__(self, module: Any) -> None:
+        self.module = module
+
+    def do_inclusive(self, args: dict[str, Any], tensors: dict[str, Tensor], ask_judge: Any) -> Answer:
+        if not hasattr(self.module, "inclusive_scan"):
+            raise Unfit("scan.py has no inclusive_scan")
+        xs = tensors["xs"]
+
+        def combine(left: Any, right: Any) -> Tensor:
+            answer: Tensor = ask_judge(plain(left, "combine's left"), plain(right, "combine's right"))
+            return answer
+
+        with torch.no_grad():
+            ys = self.module.inclusive_scan(xs, combine)
+        return {}, {"ys": plain(ys, "what inclusive_scan returns"), "xs": plain(xs, "xs")}
+
+    def do_tiled(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        if not hasattr(self.module, "tiled_prefix_matmul"):
+            raise Unfit("scan.py has no tiled_prefix_matmul")
+        with torch.no_grad():
+            out = self.module.tiled_prefix_matmul(tensors["A"], tensors["B"], args["tile"])
+        return {}, {"out": plain(out, "what tiled_prefix_matmul returns")}
