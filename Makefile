@@ -15,7 +15,7 @@ demo: ## grade submissions/alice in a real sandbox and say where the report is
 
 test: ## run every test, both sandboxes for real
 	@sh scripts/setup.sh test
-	@bash scripts/with_engine.sh $(PYTHON) -m pytest $(PYTEST_ARGS)
+	@sh scripts/with_engine.sh sh scripts/with_image.sh $(PYTHON) -m pytest $(PYTEST_ARGS)
 
 lint: ## check format, lint and types
 	@sh scripts/setup.sh demo
@@ -29,7 +29,7 @@ bench: ## measure the figures of bench/README.md
 
 image: ## build the sandbox image on a base made here, where none can be pulled
 	@sh scripts/setup.sh test
-	@bash scripts/with_engine.sh scripts/make_image.sh
+	@sh scripts/with_engine.sh sh scripts/make_image.sh
 
 fixtures: ## train the checkpoints and write the expected texts again (a few minutes)
 	@sh scripts/setup.sh demo
