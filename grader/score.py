@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic_core import PydanticSerializationError
 
 from grader.models import (
     CheckResult,
@@ -50,6 +53,7 @@ def build(
         output=output,
         run=run,
     )
+    card = _encodable(card)
     if not broken:
         return card
     reason = f"check {broken[0].id} failed by the harness's own fault: {broken[0].message}"
@@ -90,6 +94,25 @@ def final(score: float, max_score: float, marks: Iterable[ReviewMark], weights: 
         return score
     reviewed = sum(given) / len(given) * max_score
     return round((weights.automatic * score + weights.review * reviewed) / total, DIGITS)
+
+
+def _encodable(card: Scorecard) -> Scorecard:
+    """Spell out lone surrogates, which a submission can put into its messages and which no file can hold."""
+    try:
+        card.to_json()
+        return card
+    except PydanticSerializationError:
+        return Scorecard.model_validate(_spelled(card.model_dump(by_alias=True)))
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_spelled(key): _spelled(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(item) for item in value]
+    return value
 
 
 def _criterion(line: Criterion, checks: tuple[CheckResult, ...]) -> CriterionResult:

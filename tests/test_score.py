@@ -110,6 +110,16 @@ def test_partial_without_a_sane_fraction_earns_nothing() -> None:
         assert score.build(RUBRIC, ALICE, RUN, {"gpt.load": checks}).criteria[0].earned == earned
 
 
+def test_messages_that_no_file_can_hold_are_spelled_out() -> None:
+    """A lone surrogate in an exception's text costs nobody the scorecard."""
+    evil = CheckResult(
+        id="a", verdict=V.runtime_error, message="\ud800", evidence={"\udfff": ["\ud800", {"k": "\ud800"}]}
+    )
+    out = score.build(RUBRIC, ALICE, RUN, {"gpt.load": (evil,)}, output="\udc80")
+    assert Scorecard.model_validate_json(out.to_json()) == out
+    assert out.criteria[0].checks[0].message == out.output.replace("dc80", "d800") == "\\ud800"
+
+
 def test_results_of_criteria_that_the_rubric_lacks_count_for_nothing() -> None:
     """A rubric that leaves criteria out is scored on its own lines only."""
     extra = {"matmul.forward": (CheckResult(id="x", verdict=V.wrong_answer),)}
