@@ -9,17 +9,19 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import IO
 
 from grader.errors import HarnessError, UsageError
 from grader.models import Limits
 from grader.project import PACKAGE
-from grader.sandbox import cgroup, cpus, environment, seccomp
+from grader.sandbox import cgroup, cpus, environment, scope, seccomp
 from grader.sandbox.base import (
     ENVIRONMENT,
     INSIDE_UID,
     OPEN_FILES,
     SHM_MIB,
+    SPARE_PROCESSES,
     Progress,
     Usage,
     command,
@@ -28,13 +30,31 @@ from grader.sandbox.base import (
 from grader.sandbox.pipes import Pipes
 
 INSTALL = "install it (Debian, Ubuntu: apt-get install bubblewrap) or use --sandbox docker"
-# A process comes into its control groups, and takes its rlimits, before it becomes bwrap. $1 is the number of groups.
+# A process takes its rlimits ($1 open files) and enters its control groups ($2 of them) before it becomes bwrap.
 ENTER = """
 ulimit -c 0 && ulimit -n "$1" || exit 70
 shift; n=$1; shift
 while [ "$n" -gt 0 ]; do echo $$ > "$1" || exit 70; shift; n=$((n - 1)); done
 exec "$@"
 """
+
+INSIDE_PRLIMIT = "/opt/prlimit"
+# What container engines hide, and what else only root may read.
+MASKED_PROC = (
+    *("acpi", "asound", "config.gz", "driver", "dynamic_debug", "fs", "interrupts", "iomem", "ioports", "kallsyms"),
+    *("kcore", "key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "modules"),
+    *(
+        "pagetypeinfo",
+        "partitions",
+        "sched_debug",
+        "schedstat",
+        "scsi",
+        "slabinfo",
+        "timer_list",
+        "timer_stats",
+        "vmallocinfo",
+    ),
+)
 
 # bwrap's --die-with-parent follows the thread that started it, not the process. This one lives as long as we do.
 _starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-starter")
@@ -52,6 +72,8 @@ class BubblewrapSandbox:
         if found is None:
             raise UsageError(f"bubblewrap is not here: no bwrap on the path; {INSTALL}")
         self._bwrap = found
+        # Counted inside the sandbox's own user namespace, so that other processes of this user do not count.
+        self._prlimit = shutil.which("prlimit")
 
     def prepare(self, progress: Progress) -> None:
         if swept := cgroup.sweep():
@@ -60,22 +82,24 @@ class BubblewrapSandbox:
 
     def open(self, limits: Limits, program: str | None = None) -> BubblewrapRoom:
         group = cgroup.create(limits)
+        scope_prefix = None if group else scope.prefix(limits)
         seat = cpus.take_seat()
         try:
             with _sealed(seccomp.bpf()) as rules, _sealed(_nul_separated(self._walls(limits))) as walls:
                 walls_fd, rules_fd = walls.fileno(), rules.fileno()
-                python, _ = environment.interpreter()
                 doors = group.doors if group else ()
-                argv = ["/bin/sh", "-c", ENTER, "sh", str(OPEN_FILES), str(len(doors)), *doors]
+                argv = ["/bin/sh", "-c", ENTER, "sh", str(OPEN_FILES), str(len(doors)), *doors, *(scope_prefix or ())]
                 argv += [self._bwrap, "--args", str(walls_fd), "--seccomp", str(rules_fd)]
-                argv += [python, *command(program)]
+                if group is None and scope_prefix is None and self._prlimit:
+                    argv += [INSIDE_PRLIMIT, f"--nproc={limits.processes + SPARE_PROCESSES}"]
+                argv += [environment.interpreter()[0], *command(program)]
                 process = _starter.submit(_start, argv, (walls_fd, rules_fd), seat.number).result()
         except OSError as error:
             if group:
                 group.remove()
             seat.close()
             raise HarnessError(f"bubblewrap could not be started: {error}; see `grader doctor`") from error
-        return BubblewrapRoom(process, group, seat)
+        return BubblewrapRoom(process, group or (scope.find(process.pid) if scope_prefix else None), seat)
 
     def _walls(self, limits: Limits) -> list[str]:
         """Give bwrap's arguments: what is inside, and how little of it can be changed."""
@@ -91,7 +115,9 @@ class BubblewrapSandbox:
         args += ["--ro-bind", str(PACKAGE / "wire.py"), "/opt/grader/grader/wire.py"]
         for file in sorted((PACKAGE / "worker").glob("*.py")):
             args += ["--ro-bind", str(file), f"/opt/grader/grader/worker/{file.name}"]
-        args += ["--proc", "/proc", "--dev", "/dev"]
+        if self._prlimit:
+            args += ["--ro-bind", self._prlimit, INSIDE_PRLIMIT]
+        args += ["--proc", "/proc", *_masked_proc(), "--remount-ro", "/proc", "--dev", "/dev"]
         for folder, size in (
             ("/dev/shm", SHM_MIB * 2**20),
             ("/tmp", limits.tmp_mib * 2**20),
@@ -158,6 +184,18 @@ def _best_effort(group: cgroup.Group | None) -> tuple[str, ...]:
     return tuple(words[name] for name in missing)
 
 
+def _masked_proc() -> list[str]:
+    """Hide what tells of the host: run by root, bwrap's inside is still uid 0 to the files in /proc."""
+    args: list[str] = []
+    for name in MASKED_PROC:
+        path = Path("/proc") / name
+        if path.is_dir():
+            args += ["--size", "4096", "--perms", "0555", "--tmpfs", str(path), "--remount-ro", str(path)]
+        elif path.exists():
+            args += ["--ro-bind", "/dev/null", str(path)]  # a device on a mount without devices: cannot be opened
+    return args
+
+
 def _start(argv: list[str], pass_fds: tuple[int, ...], cpu: int | None) -> subprocess.Popen[bytes]:
     if cpu is not None:
         with contextlib.suppress(OSError):
@@ -169,7 +207,8 @@ def _start(argv: list[str], pass_fds: tuple[int, ...], cpu: int | None) -> subpr
         stderr=subprocess.PIPE,
         bufsize=0,
         pass_fds=pass_fds,
-        env={"PATH": "/usr/bin:/bin"},  # init inside keeps the environment it was started with, for all to read
+        # Init inside keeps the environment it was started with, for all to read.
+        env={"PATH": "/usr/bin:/bin", **(scope.environment() if "systemd-run" in argv else {})},
         cwd="/",
         start_new_session=True,  # Ctrl-C at the terminal is ours to handle
     )

@@ -54,8 +54,9 @@ ABSENT = ["clone3"]  # its flags lie in memory, out of a filter's sight; C libra
 
 LOW_32 = 0xFFFFFFFF  # the kernel looks at these bits of an int only, so the filter must not look at others
 AF_UNIX = 1
-NEW_NAMESPACES = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}; NEWTIME is for unshare alone
-TERMINAL_AND_FD_IOCTLS = (
+# CLONE_NEWNS, -CGROUP, -UTS, -IPC, -USER, -PID, -NET; CLONE_NEWTIME is for unshare and clone3 alone.
+NEW_NAMESPACES = (0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000)
+HARMLESS_IOCTLS = (
     0x5401,  # TCGETS: isatty
     0x5413,  # TIOCGWINSZ
     0x540F,  # TIOCGPGRP
@@ -65,22 +66,29 @@ TERMINAL_AND_FD_IOCTLS = (
     0x5450,  # FIONCLEX
     0x5451,  # FIOCLEX
 )
+REFUSED_IOCTLS = (
+    0x5412,  # TIOCSTI: types into the terminal
+    0x541C,  # TIOCLINUX
+)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Allow a call where (argument & mask) == value."""
+    """Allow, or refuse, a call where (argument & mask) == value; where no rule of a call holds, it does not exist."""
 
     call: str
     argument: int
     mask: int
     value: int
+    allow: bool = True
 
 
 CONDITIONAL = (
     Rule("socketpair", 0, LOW_32, AF_UNIX),  # a pair that is joined already; socket() itself stays denied
-    Rule("clone", 0, NEW_NAMESPACES, 0),
-    *(Rule("ioctl", 1, LOW_32, value) for value in TERMINAL_AND_FD_IOCTLS),
+    Rule("clone", 0, sum(NEW_NAMESPACES), 0),
+    *(Rule("clone", 0, flag, flag, allow=False) for flag in NEW_NAMESPACES),
+    *(Rule("ioctl", 1, LOW_32, value) for value in HARMLESS_IOCTLS),
+    *(Rule("ioctl", 1, LOW_32, value, allow=False) for value in REFUSED_IOCTLS),
 )
 REFUSED = [*DENIED, "socket"]
 
@@ -98,7 +106,7 @@ def write_bpf(file: BinaryIO) -> None:
             _add(program, action, name)
     for rule in CONDITIONAL:
         condition = libseccomp.Arg(rule.argument, libseccomp.MASKED_EQ, rule.mask, rule.value)
-        _add(program, libseccomp.ALLOW, rule.call, condition)
+        _add(program, libseccomp.ALLOW if rule.allow else libseccomp.ERRNO(errno.EPERM), rule.call, condition)
     program.export_bpf(file)
 
 
@@ -131,20 +139,12 @@ def profile() -> dict[str, Any]:
             {"names": ALLOWED, "action": "SCMP_ACT_ALLOW"},
             {"names": REFUSED, "action": "SCMP_ACT_ERRNO", "errnoRet": errno.EPERM},
             {"names": ABSENT, "action": "SCMP_ACT_ERRNO", "errnoRet": errno.ENOSYS},
-            *(
-                {
-                    "names": [rule.call],
-                    "action": "SCMP_ACT_ALLOW",
-                    "args": [
-                        {
-                            "index": rule.argument,
-                            "value": rule.mask,
-                            "valueTwo": rule.value,
-                            "op": "SCMP_CMP_MASKED_EQ",
-                        }
-                    ],
-                }
-                for rule in CONDITIONAL
-            ),
+            *(_in_profile(rule) for rule in CONDITIONAL),
         ],
     }
+
+
+def _in_profile(rule: Rule) -> dict[str, Any]:
+    condition = {"index": rule.argument, "value": rule.mask, "valueTwo": rule.value, "op": "SCMP_CMP_MASKED_EQ"}
+    action = {"action": "SCMP_ACT_ALLOW"} if rule.allow else {"action": "SCMP_ACT_ERRNO", "errnoRet": errno.EPERM}
+    return {"names": [rule.call], "args": [condition], **action}
