@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import FrameType
@@ -62,7 +62,7 @@ class _Child:
 
 def run(
     jobs: Sequence[Job], at_once: int = 1, command: Sequence[str] = CHILD, limit_s: float | None = None
-) -> Iterator[Event | Scorecard]:
+) -> Generator[Event | Scorecard]:
     """Grade jobs, `at_once` at a time: gives events as they come, and one scorecard for every job.
 
     A child that crashes, says garbage or takes longer than limit_s is a harness error, and the others go on. Closing

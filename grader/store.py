@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,7 @@ class Store:
         from grader.report import html
 
         path = self.folder / card.submission.name / "report.html"
-        write(path, html.render_report(card, rubric))
+        write(path, rendered(path, lambda: html.render_report(card, rubric)))
         return path
 
     def index(self, rubric: Rubric) -> tuple[Path, list[str]]:
@@ -97,7 +98,7 @@ class Store:
             except (OSError, ValidationError):
                 unreadable.append(f"{path} is no scorecard of this version; the index leaves it out")
         path = self.folder / "index.html"
-        write(path, html.render_index(cards, rubric))
+        write(path, rendered(path, lambda: html.render_index(cards, rubric)))
         return path, unreadable
 
     def _keep_earlier(self, path: Path) -> None:
@@ -111,6 +112,14 @@ class Store:
             started = "unknown"
         stamp = re.sub(r"[^0-9A-Za-z]+", "-", started)[:40].strip("-")
         write(path.parent / "history" / f"{stamp}-{hashlib.sha256(data).hexdigest()[:8]}.json", data)
+
+
+def rendered(path: Path, render: Callable[[], str]) -> str:
+    """Render what goes to path; a fault of ours in there costs that file, not the batch. Raises HarnessError."""
+    try:
+        return render()
+    except Exception as error:
+        raise HarnessError(f"{path} could not be made: internal error: {type(error).__name__}: {error}") from error
 
 
 def write(path: Path, content: str | bytes) -> None:

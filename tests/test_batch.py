@@ -161,7 +161,7 @@ def test_closing_takes_every_child_down() -> None:
             break
     children = children_of(os.getpid())
     assert len(children) == 2
-    listening.close()  # type: ignore[attr-defined]
+    listening.close()
     wait_until(lambda: not children_of(os.getpid()))
 
 

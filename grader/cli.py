@@ -1,0 +1,288 @@
+"""`grade`: check everything that was asked for, grade, write the reports, and say how it went by the exit status."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from grader.errors import HarnessError, UsageError
+from grader.project import DEFAULT_RUBRIC
+
+# Everything that takes long to import waits until there is something to grade, so that --help answers at once.
+if TYPE_CHECKING:
+    from grader.models import Job, Rubric, Scorecard
+    from grader.store import Store
+
+SEEDS = 2**31
+MESSAGE_CHARS = 2000
+RUBRIC_HELP = "The rubric.  [default: rubrics/minigpt-matmul.toml]"
+RENDERERS = {"junit": "junit", "gradescope": "gradescope", "summary": "summary", "csv": "table"}  # in grader/report
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@app.command()
+def grade(
+    submissions: Annotated[list[str], typer.Argument(metavar="SUBMISSION", help="A folder, or a .zip of one.")],
+    rubric: Annotated[Path, typer.Option(metavar="FILE", help=RUBRIC_HELP, show_default=False)] = DEFAULT_RUBRIC,
+    sandbox: Annotated[
+        Literal["auto", "docker", "bubblewrap"],
+        typer.Option(help="auto: docker if an engine answers, else bubblewrap."),
+    ] = "auto",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where reports go.")] = Path("reports"),
+    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", help="Submissions at once on this machine.")] = 1,
+    kit: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="The kit that was given, else what submission.toml says.", show_default=False),
+    ] = None,
+    min_score: Annotated[
+        float | None, typer.Option(metavar="X", help="Exit 1 if a score is below it.", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Seed of the judge's inputs; else random, and recorded.")
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="Only criteria whose id matches.", show_default=False)
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="JUnit XML.", show_default=False)] = None,
+    gradescope: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Gradescope results.json.", show_default=False)
+    ] = None,
+    summary: Annotated[Path | None, typer.Option(metavar="FILE", help="Markdown.", show_default=False)] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="One line a submission.", show_default=False)] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Scorecards to standard output, one a line, and nothing else there.")
+    ] = False,
+) -> int:
+    """Grade submissions: run them in a sandbox, judge them outside it, and write reports.
+
+    Exit status: 0 graded, 1 a score is below --min-score, 2 usage (nothing was graded), 3 the harness failed.
+    """
+    from grader import rubric as rubrics
+    from grader import submission
+    from grader.store import Store
+
+    paths = _distinct([Path(path) for path in submissions])
+    for path in paths:
+        submission.check(path)
+    lines = rubrics.load(rubric)
+    _check_numbers(jobs, min_score, seed)
+    _check_only(only, lines)
+    if kit is not None and not submission.KIT_ID.fullmatch(kit):
+        raise UsageError(f"--kit {kit!r} is no kit id; it is printed in the kit's README, like k-2f7c91")
+    if gradescope is not None and len(paths) > 1:
+        raise UsageError(f"--gradescope holds one submission, and {len(paths)} are given; grade them one by one")
+    outputs = {"junit": junit, "gradescope": gradescope, "summary": summary, "csv": csv}
+    extra = {name: path for name, path in outputs.items() if path is not None}
+    _check_writable(out, extra)
+
+    from grader.sandbox import choose
+
+    wall = choose(sandbox)
+    wall.prepare(_say)
+    batch = _batch(paths, out, lines, wall.name, seed, kit, only)
+    cards, failed = _run(batch, jobs, lines, Store(out), as_json)
+    failed |= _finish(cards, lines, Store(out), extra, as_json)
+    if failed or any(card.score is None for card in cards):
+        return 3
+    return int(min_score is not None and any(card.score < min_score for card in cards if card.score is not None))
+
+
+# --- checked before anything is graded --------------------------------------------------------------------------------
+
+
+def _distinct(paths: list[Path]) -> list[Path]:
+    kept: dict[Path, Path] = {}
+    for path in paths:
+        if path.absolute() in kept:
+            _say(f"{path} is given twice; it is graded once")
+        kept.setdefault(path.absolute(), path)
+    return list(kept.values())
+
+
+def _check_numbers(jobs: int, min_score: float | None, seed: int | None) -> None:
+    if jobs < 1:
+        raise UsageError(f"--jobs is {jobs}; it must be at least 1")
+    if min_score is not None and not math.isfinite(min_score):
+        raise UsageError(f"--min-score is {min_score}; it must be a number such as 70")
+    if seed is not None and not 0 <= seed < SEEDS:
+        raise UsageError(f"--seed is {seed}; it must be from 0 to {SEEDS - 1}")
+
+
+def _check_only(only: str | None, rubric: Rubric) -> None:
+    if only is not None and not _selected(only, rubric):
+        ids = ", ".join(line.id for line in rubric.criteria)
+        raise UsageError(f"--only {only!r} matches no criterion of this rubric; it has {ids}")
+
+
+def _selected(only: str | None, rubric: Rubric) -> list[str]:
+    from fnmatch import fnmatch
+
+    return [line.id for line in rubric.criteria if only is None or fnmatch(line.id, only)]
+
+
+def _check_writable(out: Path, extra: dict[str, Path]) -> None:
+    """Find out now, not after an hour of grading, that a report has nowhere to go."""
+    wanted = [("--out", out, out), *((f"--{name}", path, path.parent) for name, path in extra.items())]
+    for option, path, folder in wanted:
+        if folder is not path and path.is_dir():
+            raise UsageError(f"{option} {path} is a folder; name a file")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{option} {path} cannot be written: {error.strerror}: {error.filename}") from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise UsageError(f"{option} {path} cannot be written: no permission for {folder}")
+    targets = [path.absolute() for path in extra.values()]
+    if len(set(targets)) < len(targets):
+        raise UsageError(f"two outputs go to the same file; {', '.join(f'--{name}' for name in extra)} need one each")
+
+
+# --- grading ----------------------------------------------------------------------------------------------------------
+
+
+def _batch(
+    paths: list[Path], out: Path, rubric: Rubric, sandbox: str, seed: int | None, kit: str | None, only: str | None
+) -> list[Job]:
+    import secrets
+
+    from grader import rubric as rubrics
+    from grader import store
+    from grader.models import Job
+
+    names, warnings = store.names(paths, out)
+    for warning in warnings:
+        _say(f"warning: {warning}")
+    shared = {
+        "rubric": rubric,
+        "rubric_digest": rubrics.digest(rubric),
+        "sandbox": sandbox,
+        "seed": secrets.randbelow(SEEDS) if seed is None else seed,
+        "kit": kit,
+        "only": only,
+    }
+    return [
+        Job.model_validate({"path": str(path.absolute()), "name": name, **shared})
+        for path, name in zip(paths, names, strict=True)
+    ]
+
+
+def _run(jobs: list[Job], at_once: int, rubric: Rubric, store: Store, as_json: bool) -> tuple[list[Scorecard], bool]:
+    """Grade, and keep each scorecard as it comes: the scorecards as ordered, and whether one could not be kept."""
+    from contextlib import closing, suppress
+
+    from grader import batch, terminal
+    from grader.models import Event
+
+    order = {job.name: i for i, job in enumerate(jobs)}
+    cards: list[Scorecard] = []
+    failed = False
+    criteria = len(_selected(jobs[0].only, rubric))
+    with terminal.display(len(jobs), criteria) as shown, closing(batch.run(jobs, at_once)) as said:
+        try:
+            for item in said:
+                if isinstance(item, Event):
+                    shown.event(item)
+                    continue
+                cards.append(item)
+                shown.done(item)
+                try:
+                    store.keep(item)
+                    store.report(item, rubric)
+                except HarnessError as error:
+                    shown.say(f"{item.submission.name}: {error}")
+                    failed = True
+                if as_json:
+                    print(item.to_json(indent=None), flush=True)
+        except KeyboardInterrupt:
+            shown.say(f"interrupted; the {len(cards)} of {len(jobs)} that were finished are kept in {store.folder}")
+            with suppress(HarnessError):
+                store.index(rubric)
+            raise
+    return sorted(cards, key=lambda card: order[card.submission.name]), failed
+
+
+def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[str, Path], as_json: bool) -> bool:
+    """Write what is about all submissions, and print the table: whether something could not be written."""
+    from functools import partial
+    from importlib import import_module
+
+    from grader import terminal
+    from grader.store import rendered, write
+
+    failed = False
+    try:
+        index, unreadable = store.index(rubric)
+        for text in unreadable:
+            _say(f"warning: {text}")
+        for name, path in extra.items():
+            render = import_module(f"grader.report.{RENDERERS[name]}").render
+            write(path, rendered(path, partial(render, cards, rubric)))
+    except HarnessError as error:
+        _say(str(error))
+        failed = True
+    else:
+        text = f"{terminal.table(cards, store.folder)}\n\nall of {store.folder}: {index}"
+        print(text, file=sys.stderr if as_json else sys.stdout)
+    return failed
+
+
+def _say(text: str) -> None:
+    from grader.terminal import safe
+
+    print(safe(text, MESSAGE_CHARS), file=sys.stderr, flush=True)
+
+
+# --- the entry --------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    """Run `grade` and exit with its status."""
+    signal.signal(signal.SIGTERM, _interrupt)  # like Ctrl-C: children are ended, what is finished is kept
+    sys.exit(run(app, "grade", sys.argv[1:]))
+
+
+def run(application: typer.Typer, name: str, arguments: list[str]) -> int:
+    """Run a command line: every error is one clear line on standard error and an exit status, never a traceback."""
+    try:
+        status = application(arguments, prog_name=name, standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except UsageError as error:
+        _say(f"{name}: {error}")
+        return 2
+    except typer.TyperException as error:
+        _say(f"{name}: {error.format_message().replace('Value error, ', '').rstrip('.')}; see {name} --help")
+        return 2
+    except HarnessError as error:
+        _say(f"{name}: {error}")
+        return 3
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its end
+        return 3
+    except Exception as error:
+        _say(f"{name}: internal error: {type(error).__name__}: {error} ({_place(error)})")
+        return 3
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "no place known"
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

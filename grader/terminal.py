@@ -1,0 +1,159 @@
+"""What a person sees while `grade` runs: live progress on a terminal, quiet lines elsewhere, and a table at the end.
+
+Names, messages and reasons may hold what a candidate wrote, so nothing is printed that a terminal or a CI runner obeys.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from grader.intake import printable
+from grader.models import CriterionResult, Event, Outcome, Scorecard, Verdict
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+REASON_CHARS = 400
+# What CI systems take for commands in a log: `::error`, `##[error]`, `##vso[...]`, `##teamcity[...]`.
+COMMANDS = re.compile(r"::|##(?=\[|\w+\[)")
+FINE = (Verdict.accepted, Verdict.not_applicable)
+
+
+class Display(Protocol):
+    """Shows how far a batch is."""
+
+    def event(self, event: Event) -> None: ...
+    def done(self, card: Scorecard) -> None: ...
+    def say(self, text: str) -> None: ...
+
+
+def safe(text: str, most: int = REASON_CHARS) -> str:
+    """Give text as one line that neither a terminal nor a CI runner obeys."""
+    shown = printable(" ".join(text.split("\n")).strip(), most)
+    return COMMANDS.sub(lambda found: " ".join(found.group()), shown)
+
+
+@contextmanager
+def display(total: int, criteria: int) -> Iterator[Display]:
+    """Open the display that fits where standard error leads."""
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI"):
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        with Progress(
+            SpinnerColumn(),
+            TextColumn("{task.fields[name]}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+            console=Console(stderr=True, highlight=False),
+            transient=True,
+        ) as progress:
+            yield Live(progress, total, criteria)
+    else:
+        yield Lines()
+
+
+class Lines:
+    """One line for each submission when it is done, and for what takes long before."""
+
+    def event(self, event: Event) -> None:
+        pass
+
+    def done(self, card: Scorecard) -> None:
+        self.say(f"{card.submission.name}: {sentence(card)}")
+
+    def say(self, text: str) -> None:
+        print(safe(text), file=sys.stderr, flush=True)
+
+
+class Live:
+    """A bar for each running submission; its criteria scroll by above when it is the only one."""
+
+    def __init__(self, progress: object, total: int, criteria: int):
+        from rich.progress import Progress
+
+        assert isinstance(progress, Progress)
+        self._progress = progress
+        self._alone = total == 1
+        self._criteria = criteria
+        self._tasks: dict[str, TaskID] = {}
+
+    def event(self, event: Event) -> None:
+        task = self._tasks.get(event.submission)
+        if task is None:
+            task = self._progress.add_task("", total=self._criteria, name=safe(event.submission))
+            self._tasks[event.submission] = task
+        finished = event.kind == "criterion" and event.verdict is not None
+        self._progress.update(task, description=safe(event.text), advance=1 if finished else 0)
+        if finished and event.verdict is not None and (self._alone or event.verdict not in FINE):
+            name = "" if self._alone else f"{event.submission}  "
+            self._line(f"{mark(event.verdict)} {name}{event.text:<20} {event.verdict}", event.verdict)
+
+    def done(self, card: Scorecard) -> None:
+        task = self._tasks.pop(card.submission.name, None)
+        if task is not None:
+            self._progress.remove_task(task)
+        self.say(f"{card.submission.name}: {sentence(card)}")
+
+    def say(self, text: str) -> None:
+        self._line(text, Verdict.accepted)
+
+    def _line(self, text: str, verdict: Verdict) -> None:
+        style = "" if verdict in FINE else "yellow" if verdict is Verdict.inconclusive else "red"
+        self._progress.console.print(safe(text), style=style, markup=False, soft_wrap=True)
+
+
+def mark(verdict: Verdict) -> str:
+    """Give a sign beside the word, so that no verdict is told by colour alone."""
+    signs = {Verdict.accepted: "+", Verdict.not_applicable: "-", Verdict.inconclusive: "?", Verdict.partial: "~"}
+    return signs.get(verdict, "x")
+
+
+def sentence(card: Scorecard) -> str:
+    """Say how one submission did, in one line."""
+    if card.outcome is Outcome.harness_error or card.score is None:
+        return f"no score; the harness failed: {card.reason}"
+    if card.outcome is Outcome.rejected:
+        return f"rejected, 0 of {card.max_score:g}: {card.reason}"
+    extras = [f"bonus {card.bonus:g}"] if card.bonus else []
+    extras += [f"{card.pending:g} pending"] if card.pending else []
+    lost = [f"{line.id} ({line.verdict})" for line in lost_lines(card)]
+    return ", ".join([f"{card.score:g} of {card.max_score:g}", *extras]) + (f"; not {', '.join(lost)}" if lost else "")
+
+
+def lost_lines(card: Scorecard) -> list[CriterionResult]:
+    """Give the criteria that cost points."""
+    return [line for line in card.criteria if line.verdict not in FINE and not line.bonus]
+
+
+def table(cards: Sequence[Scorecard], folder: Path) -> str:
+    """Give the score table as plain text, aligned."""
+    rows = [("submission", "score", "bonus", "pending", "lost", "report")]
+    for card in cards:
+        lost = len(lost_lines(card))
+        graded = card.outcome is Outcome.graded and card.score is not None
+        rows.append(
+            (
+                safe(card.submission.name),
+                f"{card.score:.4g}" if graded else str(card.outcome),
+                f"{card.bonus:g}" if card.bonus else "",
+                f"{card.pending:.4g}" if card.pending else "",
+                str(lost) if lost else "",
+                safe(str(folder / card.submission.name / "report.html")),
+            )
+        )
+    used = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
+    widths = {i: max(len(row[i]) for row in rows) for i in used}
+    right = {1, 2, 3, 4}
+    lines = [
+        "  ".join(row[i].rjust(widths[i]) if i in right else row[i].ljust(widths[i]) for i in used) for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in [lines[0], "-" * max(map(len, lines)), *lines[1:]])

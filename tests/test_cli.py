@@ -1,0 +1,357 @@
+"""The command line: what it checks first, what it says in one line, what it writes, and its exit status."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from grader import admin, batch, cli, sandbox
+from grader.errors import HarnessError
+from grader.models import Scorecard
+
+# Stands in for the grading child: reads the submission for real, and does as its minigpt.py says.
+CHILD = r"""
+import os, sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from grader import batch, score, submission
+from grader.errors import Rejected
+from grader.models import CheckResult, Event, Job, RunInfo, SubmissionInfo, Verdict
+job = Job.model_validate_json(sys.stdin.readline())
+run = RunInfo(seed=job.seed, sandbox=job.sandbox, started_at="2026-01-01T00:00:00+00:00", duration_s=1,
+              rubric_digest=job.rubric_digest, only=job.only)
+def say(**line):
+    print(batch.Line(**line).model_dump_json(by_alias=True), flush=True)
+try:
+    snapshot = submission.read(Path(job.path), job.rubric.limits)
+except Rejected as error:
+    say(scorecard=score.rejected(job, run, str(error)))
+    sys.exit()
+order = snapshot.files.get("minigpt.py", b"").decode()
+if order == "crash": os.abort()
+if order == "hang": time.sleep(60)
+results = {}
+for line in job.rubric.criteria:
+    if line.id.startswith("scan."): continue
+    verdict = Verdict.wrong_answer if order == "wrong" and line.id.startswith("gpt.") else Verdict.accepted
+    message = "::error title=x::\x1b[31mred" if verdict is Verdict.wrong_answer else ""
+    results[line.id] = (CheckResult(id="a", verdict=verdict, message=message),)
+    say(event=Event(submission=job.name, kind="criterion", text=line.id, verdict=verdict))
+info = SubmissionInfo(name=job.name, digest=snapshot.digest, kit=job.kit or snapshot.kit)
+say(scorecard=score.build(job.rubric, info, run, results))
+"""
+
+
+class Wall:
+    name = "bubblewrap"
+
+    def prepare(self, progress: Callable[[str], None]) -> None:
+        progress("preparing")
+
+
+@pytest.fixture
+def grade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Run `grade` in tmp_path with the child above and no real sandbox."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(batch, "run", partial(batch.run, command=[sys.executable, "-c", CHILD]))
+    monkeypatch.setattr(sandbox, "choose", lambda name: Wall())
+    for name, order in {"alice": "good", "bob": "wrong", "carol": "crash"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "minigpt.py").write_text(order)
+    (tmp_path / "broken.zip").write_text("no archive")
+    return lambda *arguments: cli.run(cli.app, "grade", [str(argument) for argument in arguments])
+
+
+def card(tmp_path: Path, name: str) -> Scorecard:
+    return Scorecard.model_validate_json((tmp_path / "reports" / name / "scorecard.json").read_bytes())
+
+
+# --- exit statuses ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["alice"], 0),
+        (["alice", "bob"], 0),
+        (["alice", "--min-score", "100"], 0),
+        (["alice", "bob", "--min-score", "70"], 1),
+        (["broken.zip"], 0),
+        (["broken.zip", "--min-score", "1"], 1),
+        (["alice", "carol"], 3),
+        (["carol", "bob", "--min-score", "70", "-j", "2"], 3),
+    ],
+)
+def test_exit_status(grade: Callable[..., int], arguments: list[str], status: int) -> None:
+    """0 graded, 1 below --min-score, 3 the harness failed, and 3 wins over 1."""
+    assert grade(*arguments) == status
+
+
+def usage_cases() -> dict[str, tuple[list[str], str]]:
+    return {
+        "nothing": ([], "Missing argument 'SUBMISSION'"),
+        "no path": (["alice", "nobody"], "nobody: no such file or folder"),
+        "a file": (["alice", "notes.txt"], "notes.txt is neither a folder nor a .zip"),
+        "no rubric": (["alice", "--rubric", "x.toml"], "rubric x.toml cannot be read: No such file"),
+        "a broken rubric": (
+            ["alice", "--rubric", "notes.txt"],
+            "rubric notes.txt is not TOML: Expected '=' after a key",
+        ),
+        "no criterion": (["alice", "--only", "cash.*"], "--only 'cash.*' matches no criterion"),
+        "no sandbox": (["alice", "--sandbox", "chroot"], "'chroot' is not one of 'auto', 'docker', 'bubblewrap'"),
+        "no jobs": (["alice", "-j", "0"], "--jobs is 0; it must be at least 1"),
+        "no number": (["alice", "-j", "many"], "Invalid value for '--jobs'"),
+        "no score": (["alice", "--min-score", "nan"], "--min-score is nan"),
+        "a seed too large": (
+            ["alice", "--seed", str(2**40)],
+            "--seed is 1099511627776; it must be from 0 to 2147483647",
+        ),
+        "no option": (["alice", "--cluster", "x"], "No such option: --cluster"),
+        "no kit": (["alice", "--kit", "../k"], "--kit '../k' is no kit id"),
+        "out is a file": (["alice", "--out", "notes.txt"], "--out notes.txt cannot be written"),
+        "a folder for a file": (["alice", "--csv", "bob"], "--csv bob is a folder; name a file"),
+        "one file for two": (["alice", "--csv", "x", "--junit", "x"], "two outputs go to the same file"),
+        "gradescope": (["alice", "bob", "--gradescope", "x"], "--gradescope holds one submission, and 2 are given"),
+    }
+
+
+@pytest.mark.parametrize("case", usage_cases())
+def test_usage_errors_are_one_clear_line_and_nothing_is_graded(
+    grade: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    """A wrong path, option or rubric is found before anything is graded, and said in one line without a traceback."""
+    (tmp_path / "notes.txt").write_text("these are notes")
+    arguments, said = usage_cases()[case]
+    assert grade(*arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and err.startswith("grade: ") and said in err
+    assert not list(tmp_path.glob("reports/*/*"))
+
+
+def test_no_sandbox_is_the_harness_not_the_usage(
+    grade: Callable[..., int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing can run a submission, the status is 3 and the line says what to install."""
+
+    def none(name: str) -> None:
+        raise HarnessError("no sandbox works here; apt-get install bubblewrap")
+
+    monkeypatch.setattr(sandbox, "choose", none)
+    assert grade("alice") == 3
+    assert capsys.readouterr().err == "grade: no sandbox works here; apt-get install bubblewrap\n"
+
+
+def test_a_fault_of_our_own_is_one_line_too(
+    grade: Callable[..., int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An internal error names its place, and is never mistaken for a candidate's."""
+    monkeypatch.setattr(sandbox, "choose", lambda name: 1 / 0)
+    assert grade("alice") == 3
+    err = capsys.readouterr().err
+    assert err.startswith("grade: internal error: ZeroDivisionError") and "test_cli.py:" in err and err.count("\n") == 1
+
+
+# --- what is written --------------------------------------------------------------------------------------------------
+
+
+def test_reports_are_written_for_each_and_for_all(
+    grade: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One folder a submission, an index over all, a table at the end that says where the reports are."""
+    assert grade("bob", "alice", "carol", "--jobs", "2", "--seed", "5") == 3
+    assert [card(tmp_path, name).outcome for name in ("alice", "bob", "carol")] == ["graded", "graded", "harness_error"]
+    assert {card(tmp_path, name).run.seed for name in ("alice", "bob", "carol")} == {5}
+    for name in ("alice", "bob", "carol"):
+        assert (tmp_path / "reports" / name / "report.html").read_text().startswith("<!doctype html>".upper()[:2])
+    assert "alice" in (tmp_path / "reports/index.html").read_text()
+    out, err = capsys.readouterr()
+    rows = [line.split() for line in out.splitlines() if line]
+    assert [row[0] for row in rows[2:5]] == ["bob", "alice", "carol"]
+    assert rows[3][1] == "100" and rows[3][-1] == "reports/alice/report.html"
+    assert "reports/index.html" in out
+    assert "alice: 100 of 100" in err and "carol: no score; the harness failed" in err
+
+
+def test_the_seed_is_drawn_once_a_run_and_recorded(grade: Callable[..., int], tmp_path: Path) -> None:
+    """Without --seed the inputs are fresh, equal for all submissions of a run, and can be repeated."""
+    seeds = set()
+    for _ in range(2):
+        grade("alice", "bob")
+        assert card(tmp_path, "alice").run.seed == card(tmp_path, "bob").run.seed
+        seeds.add(card(tmp_path, "alice").run.seed)
+    assert len(seeds) == 2
+    assert len(list((tmp_path / "reports/alice/history").iterdir())) == 1
+
+
+def test_json_is_the_only_thing_on_standard_output(
+    grade: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pipeline can read standard output line by line, whatever happens."""
+    grade("alice", "bob", "carol", "broken.zip", "--json")
+    cards = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [card["outcome"] for card in cards] == ["graded", "graded", "harness_error", "rejected"]
+    assert {card["schema"] for card in cards} == {"scorecard/1"}
+
+
+def test_only_restricts_the_criteria_and_is_recorded(grade: Callable[..., int], tmp_path: Path) -> None:
+    """--only reaches the judge as it was typed."""
+    assert grade("alice", "--only", "cache.*", "--kit", "k-1") == 0
+    assert card(tmp_path, "alice").run.only == "cache.*"
+    assert card(tmp_path, "alice").submission.kit == "k-1"
+
+
+def test_extra_outputs(grade: Callable[..., int], tmp_path: Path) -> None:
+    """Each format a pipeline asks for is written where it asked, in a folder that need not exist yet."""
+    outputs = {"--junit": "o/junit.xml", "--gradescope": "o/g.json", "--summary": "o/s.md", "--csv": "o/c.csv"}
+    assert grade("bob", *(part for pair in outputs.items() for part in pair)) == 0
+    assert "gpt.load" in (tmp_path / "o/junit.xml").read_text()
+    assert json.loads((tmp_path / "o/g.json").read_text())["tests"]
+    assert "bob" in (tmp_path / "o/s.md").read_text()
+    assert len(list(csv.reader((tmp_path / "o/c.csv").read_text().splitlines()))) == 2
+
+
+def test_two_of_one_name_do_not_meet(
+    grade: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """x/alice and alice.zip are both graded, each in a folder of its own, with a warning."""
+    with zipfile.ZipFile(tmp_path / "alice.zip", "w") as file:
+        file.writestr("minigpt.py", "wrong")
+    assert grade("alice", "alice.zip", "./alice") == 0
+    cards = [
+        Scorecard.model_validate_json(path.read_bytes()) for path in tmp_path.glob("reports/alice-*/scorecard.json")
+    ]
+    assert len(cards) == 2 and len({card.score for card in cards}) == 2
+    err = capsys.readouterr().err
+    assert err.count("warning: ") == 2 and "given twice" in err
+
+
+def test_a_full_disk_costs_that_report_and_says_so(
+    grade: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be written is status 3 and named; the others are kept."""
+    real = Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target.parent.name == "alice":
+            raise OSError(28, "No space left on device")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    assert grade("alice", "bob") == 3
+    assert "alice/scorecard.json cannot be written: No space left" in capsys.readouterr().err
+    assert card(tmp_path, "bob").outcome == "graded"
+
+
+# --- the terminal -----------------------------------------------------------------------------------------------------
+
+DRIVER = """
+import sys
+from functools import partial
+from grader import batch, cli, sandbox
+class Wall:
+    name = "bubblewrap"
+    def prepare(self, progress): pass
+sandbox.choose = lambda name: Wall()
+batch.run = partial(batch.run, command=[sys.executable, "-c", sys.argv.pop(1)])
+cli.main()
+"""
+
+
+def test_what_a_candidate_wrote_commands_neither_terminal_nor_ci(
+    grade: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Escape sequences, bidi marks and workflow commands in names and reasons are shown, not obeyed."""
+    evil = tmp_path / "\x1b[31m::error::\u202e"
+    evil.mkdir()
+    with zipfile.ZipFile(tmp_path / "e.zip", "w") as file:
+        file.writestr("a\x1b[31m\n::error title=a::b", "x")
+        file.writestr("a\x1b[31m\n::error title=a::b/c", "x")
+    assert grade(evil, "e.zip", "bob") == 0
+    assert grade(str(evil) + "\n::error::x") == 2
+    out, err = capsys.readouterr()
+    for text in (out, err):
+        assert "::" not in text and all(line.isprintable() for line in text.splitlines())
+    assert "\\x1b[31m" in err
+
+
+def test_on_a_terminal_criteria_scroll_by(grade: Callable[..., int], tmp_path: Path) -> None:
+    """A person watches criterion by criterion; the same run in CI prints one line."""
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | batch.environment()
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", DRIVER, CHILD, "bob"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment | {"TERM": "xterm"})
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    except OSError:  # how a terminal ends
+        pass
+    os.close(ours)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0 and b"bob" in out
+    assert b"x gpt.load" in shown and b"+ cache.decode" in shown
+    quiet = subprocess.run(command, capture_output=True, env=environment, timeout=30)
+    assert quiet.stderr.count(b"\n") == 1 and b"\x1b" not in quiet.stderr + quiet.stdout
+
+
+def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(grade: Callable[..., int], tmp_path: Path) -> None:
+    """Interrupted, `grade` ends its children, keeps finished scorecards and their index, and says so."""
+    (tmp_path / "slow").mkdir()
+    (tmp_path / "slow/minigpt.py").write_text("hang")
+    command = [sys.executable, "-c", DRIVER, CHILD, "alice", "slow"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | batch.environment()
+    )
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "reports/alice/report.html").exists() or not children_of(process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    children = children_of(process.pid)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"interrupted; the 1 of 2 that were finished are kept in reports" in err and b"Traceback" not in err
+    assert card(tmp_path, "alice").outcome == "graded" and (tmp_path / "reports/index.html").exists()
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+def children_of(pid: int) -> list[str]:
+    return subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
+
+
+# --- starting up ------------------------------------------------------------------------------------------------------
+
+
+def test_help_imports_nothing_that_takes_long() -> None:
+    """`grade --help` answers at once: no torch, pydantic, rich, jinja2 or docker is imported for it."""
+    script = (
+        "import sys; from grader import admin, cli\n"
+        "for app in (cli.app, admin.app): cli.run(app, 'x', ['--help'])\n"
+        "heavy = {'torch', 'numpy', 'pydantic', 'rich', 'jinja2', 'docker', 'pytest'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | batch.environment()
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--min-score" in done.stdout and "doctor" in done.stdout
+
+
+def test_grader_without_or_with_an_unknown_verb_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """`grader` alone, or with a verb that it does not have, is one line and status 2."""
+    for arguments in ([], ["frobnicate"]):
+        assert cli.run(admin.app, "grader", arguments) == 2
+    assert capsys.readouterr().err.count("\n") == 2
