@@ -1,4 +1,4 @@
-"""The story on one screen: a submission goes in, is run behind the wall, judged outside it, and a scorecard comes out."""
+"""The story on one screen: a submission goes in, runs behind the wall, is judged outside it; a scorecard comes out."""
 
 from __future__ import annotations
 

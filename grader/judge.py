@@ -108,7 +108,7 @@ class Judge:
         if call.when == "call" or (call.when == "setup" and call.excinfo is not None):
             verdict, message, evidence = self._judge(call.excinfo)
             criterion = criterion_of(item)
-            claim = getattr(item, "function").__doc__ or ""
+            claim = (item.function.__doc__ if isinstance(item, pytest.Function) else None) or ""
             result = {
                 "criterion": criterion,
                 "id": item.name.removeprefix("check_"),
@@ -152,9 +152,9 @@ def run(
     torch.set_num_threads(1)
     plugin = Judge(candidate, rubric, seed, only, tell)
     arguments = [
-        str(CHECKS), "-c", str(CHECKS / "pytest.ini"), "--rootdir", str(CHECKS), "--json-report", "--json-report-file=none",
-        
-        "--disable-plugin-autoload", "-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin", "-p", "no:cacheprovider", "-q", "-p", "no:faulthandler", "-p", "no:logging",
+        str(CHECKS), "-c", str(CHECKS / "pytest.ini"), "--rootdir", str(CHECKS), "-q", "--disable-plugin-autoload",
+        "-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin", "--json-report", "--json-report-file=none",
+        "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:logging",
     ]  # fmt: skip
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

@@ -88,11 +88,10 @@ class Draw:
         kind: "ordinary" attends sharply; "mild" gives every earlier token some weight; "sharp" has scores so large that
         a mask filled with a modest number leaks; "faint" keeps the residual stream near 0.01, where epsilon shows.
         """
+        config: dict[str, Any]
         layers, heads, size, vocab, block, batch = SHAPES[self.integer(0, len(SHAPES) - 1)]
-        config: dict[str, Any] = dict(
-            vocab_size=vocab, block_size=block, n_layer=layers, n_head=heads, n_embd=heads * size, positions=positions
-        )
-        config |= changes
+        config = {"vocab_size": vocab, "block_size": block, "n_layer": layers, "n_head": heads, "n_embd": heads * size}
+        config |= {"positions": positions} | changes
         return GPTCase(config, self.weights(config, kind), batch)
 
     def weights(self, config: dict[str, Any], kind: str = "ordinary") -> dict[str, Tensor]:

@@ -54,7 +54,9 @@ def check_prefill_equals_forward(
     for length in (draw.integer(13, 25), 1, case.block):
         idx = draw.tokens(case.vocab, case.batch, length)
         want = own_logits(model, idx)
-        expect_close(model.prefill(idx), want, rubric.tolerances.logits_float32, "a prefill logit", "[b, t, v]", evidence)
+        expect_close(
+            model.prefill(idx), want, rubric.tolerances.logits_float32, "a prefill logit", "[b, t, v]", evidence
+        )
 
 
 @criterion("cache.decode")
@@ -69,7 +71,9 @@ def check_decode_equals_forward(
         idx = draw.tokens(case.vocab, case.batch, length)
         want = own_logits(model, idx)
         got = model.decode_in_chunks(idx, [prompt] + [1] * (length - prompt))
-        expect_close(got, want, rubric.tolerances.logits_float32, f"a logit decoded after {prompt} tokens", "[b, t, v]", evidence)
+        expect_close(
+            got, want, rubric.tolerances.logits_float32, f"a logit decoded after {prompt} tokens", "[b, t, v]", evidence
+        )
 
 
 @criterion("cache.chunks")
@@ -84,7 +88,9 @@ def check_chunked_decode_equals_forward(
         idx = draw.tokens(case.vocab, case.batch, sum(chunks))
         want = own_logits(model, idx)
         got = model.decode_in_chunks(idx, chunks)
-        expect_close(got, want, rubric.tolerances.logits_float32, f"a logit decoded in chunks {chunks}", "[b, t, v]", evidence)
+        expect_close(
+            got, want, rubric.tolerances.logits_float32, f"a logit decoded in chunks {chunks}", "[b, t, v]", evidence
+        )
 
 
 @criterion("cache.generate")
@@ -121,7 +127,7 @@ def expect_same_choice(model: RemoteGPT, cached: Tensor, uncached: Tensor) -> No
 @criterion("cache.layout")
 @both_schemes
 def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, positions: str) -> None:
-    """The cache gives one (K, V) per layer, [B, H, T, d] in the model's dtype, that grows along time and keeps its prefix."""
+    """The cache gives one (K, V) per layer, [B, H, T, d] in the model's dtype; it grows and keeps its prefix."""
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case)
     idx = draw.tokens(case.vocab, case.batch, 12)
@@ -144,13 +150,18 @@ def expect_layout(model: RemoteGPT, length: int) -> list[tuple[Tensor, Tensor]]:
     case = model.case
     pairs = model.cache_pairs()
     layers, heads = case.config["n_layer"], case.config["n_head"]
-    expect(len(pairs) == layers, f"the cache gives {len(pairs)} pairs; the model has {layers} layers", expected=layers, actual=len(pairs))
+    expect(
+        len(pairs) == layers,
+        f"the cache gives {len(pairs)} pairs; the model has {layers} layers",
+        expected=layers,
+        actual=len(pairs),
+    )
     shape = [case.batch, heads, length, case.config["n_embd"] // heads]
     for layer, pair in enumerate(pairs):
         for name, tensor in zip("KV", pair, strict=True):
             expect(
                 list(tensor.shape) == shape,
-                f"{name} of layer {layer} has shape {list(tensor.shape)} after {length} tokens, not [B, H, T, d] = {shape}",
+                f"{name} of layer {layer} is {list(tensor.shape)} after {length} tokens, not [B, H, T, d] = {shape}",
                 expected=shape,
                 actual=list(tensor.shape),
             )
@@ -208,7 +219,9 @@ def check_past_block_size_is_a_value_error(candidate: Candidate, draw: Draw, pos
     idx = draw.tokens(case.vocab, 2, block + 3)
     expect_finite(model.forward(idx[:, :block]), "forward's logits")
     expect_value_error(f"forward of {block + 1} tokens", lambda: model.forward(idx[:, : block + 1], may_raise=True))
-    expect_value_error(f"prefill of {block + 1} tokens", lambda: model.prefill(idx[:, : block + 1], "x", may_raise=True))
+    expect_value_error(
+        f"prefill of {block + 1} tokens", lambda: model.prefill(idx[:, : block + 1], "x", may_raise=True)
+    )
     model.prefill(idx[:, : block - 1], "full")
     expect_finite(model.decode(idx[:, block - 1 : block], "full"), "decode's logits")
     expect_value_error("decode past a full cache", lambda: model.decode(idx[:, :1], "full", may_raise=True))
@@ -222,5 +235,7 @@ def expect_value_error(what: str, call: Callable[[], Tensor]) -> None:
     except RaisedError as error:
         if error.is_value_error:
             return
-        raise wrong(f"{what} raises something else than ValueError: {error.message}", error=error.evidence["error"]) from None
+        raise wrong(
+            f"{what} raises something else than ValueError: {error.message}", error=error.evidence["error"]
+        ) from None
     raise wrong(f"{what} raises nothing; ValueError is agreed (block_size is the limit)")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -14,7 +17,7 @@ from grader.checks.timing import Clock, expect_ratio_below
 from grader.models import Evidence, Rubric, jsonable
 
 LONG = 960
-SIZES = dict(vocab_size=65, block_size=1024, n_layer=2, n_head=4, n_embd=128)
+SIZES = {"vocab_size": 65, "block_size": 1024, "n_layer": 2, "n_head": 4, "n_embd": 128}
 
 
 @criterion("cache.cost")
@@ -41,25 +44,27 @@ def check_decode_step_is_linear(candidate: Candidate, draw: Draw, rubric: Rubric
     step()
     recompute(LONG)
     evidence["cost"] = curve(model, reference, clock, idx)
-    expect_ratio_below(rubric.tolerances.decode_cost_ratio, "a decode step over a recompute of its prefix", pair, evidence)
+    expect_ratio_below(
+        rubric.tolerances.decode_cost_ratio, "a decode step over a recompute of its prefix", pair, evidence
+    )
     logits = torch.cat(got, dim=1)
     atol = rubric.tolerances.logits_float32
     expect_close(logits, want[:, : logits.size(1)], atol, "a logit of the timed steps", "[b, t, v]", evidence)
 
 
-def curve(model: RemoteGPT, reference: object, clock: Clock, idx: Tensor) -> Evidence:
+def curve(model: RemoteGPT, reference: Any, clock: Clock, idx: Tensor) -> Evidence:
     """Measure a cached and an uncached step of the submission, and a cached one of the reference, at three lengths."""
     lengths = [64, 256, LONG]
     cost: dict[str, list[float]] = {"cached_ms": [], "uncached_ms": [], "reference_ms": []}
     for length in lengths:
         with torch.no_grad():
-            _, cache = reference.prefill(idx[:, :length])  # type: ignore[attr-defined]
+            _, cache = reference.prefill(idx[:, :length])
             model.prefill(idx[:, :length], "curve")
             model.decode(idx[:, length : length + 1], "curve")
-            last = idx[:, length + 1 : length + 2]
-            cost["cached_ms"].append(clock.remote(lambda last=last: model.decode(last, "curve")) * 1e3)
-            cost["uncached_ms"].append(clock.remote(lambda n=length: model.forward(idx[:, :n])) * 1e3)
-            cost["reference_ms"].append(clock.local(lambda c=cache, x=last: reference.decode(x, c)) * 1e3)  # type: ignore[attr-defined]
+            last, prefix = idx[:, length + 1 : length + 2], idx[:, :length]
+            cost["cached_ms"].append(clock.remote(partial(model.decode, last, "curve")) * 1e3)
+            cost["uncached_ms"].append(clock.remote(partial(model.forward, prefix)) * 1e3)
+            cost["reference_ms"].append(clock.local(partial(reference.decode, last, cache)) * 1e3)
     rounded = {name: [round(ms, 3) for ms in row] for name, row in cost.items()}
     return {"T": jsonable(lengths), **jsonable(rounded), "unit": clock.unit}  # type: ignore[dict-item]
 
@@ -86,7 +91,12 @@ def check_cached_generation_is_linear(candidate: Candidate, draw: Draw, rubric: 
 
     pair()
     expect_ratio_below(
-        rubric.tolerances.decode_cost_ratio, "a token of cached generation over a recompute", pair, evidence, first=3, most=12
+        rubric.tolerances.decode_cost_ratio,
+        "a token of cached generation over a recompute",
+        pair,
+        evidence,
+        first=3,
+        most=12,
     )
     for tokens in made[:2]:
         expect_chosen(model, tokens)
@@ -97,4 +107,7 @@ def expect_chosen(model: RemoteGPT, tokens: Tensor) -> None:
     logits = model.forward(tokens[:, :-1])[0, LONG - 1 :]  # [new, V]
     chosen = logits.gather(1, tokens[0, LONG:, None])[:, 0]
     short = (logits.amax(1) - chosen).max()
-    expect(bool(short < 1e-3), f"a token that was timed is not the greedy one: its logit is {float(short):.3g} below the best")
+    expect(
+        bool(short < 1e-3),
+        f"a token that was timed is not the greedy one: its logit is {float(short):.3g} below the best",
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import torch
+from pydantic import JsonValue
 from torch import Tensor
 
 from grader import fixtures
@@ -20,7 +23,7 @@ TIE = 2e-3  # two best logits of a fresh model nearer than this are drawn again
 @criterion("gpt.load")
 @both_schemes
 def check_builds_and_loads_strictly(candidate: Candidate, draw: Draw, positions: str) -> None:
-    """The model builds from GPTConfig and loads the contract's parameters strictly; logits have shape and dtype right."""
+    """The model builds from GPTConfig and loads the parameters strictly; logits have the right shape and dtype."""
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case)
     for batch, length in ((1, 1), (case.batch, 7)):
@@ -112,7 +115,12 @@ def check_logits_equal_the_reference(
         got = model.forward(idx)
         try:
             expect_close(
-                got, logits_of(case, idx), rubric.tolerances.logits_float32, f"a logit of {length} tokens", "[b, t, v]", evidence
+                got,
+                logits_of(case, idx),
+                rubric.tolerances.logits_float32,
+                f"a logit of {length} tokens",
+                "[b, t, v]",
+                evidence,
             )
         except CandidateFault as fault:
             fault.evidence |= layer_map(model, case, idx, rubric.tolerances.logits_float32)
@@ -176,7 +184,9 @@ def check_loss_equals_the_reference(
         idx = draw.tokens(case.vocab, batch, length)
         got, _ = model.loss(idx)
         want = reference(idx, idx)[1].detach()
-        expect_close(got, want, rubric.tolerances.loss_float32, f"the loss over {batch} x {length} tokens", evidence=evidence)
+        expect_close(
+            got, want, rubric.tolerances.loss_float32, f"the loss over {batch} x {length} tokens", evidence=evidence
+        )
 
 
 @criterion("gpt.loss")
@@ -221,7 +231,7 @@ def check_dropout_is_gated_by_mode(
 @criterion("gpt.mode")
 @both_schemes
 def check_generate_is_deterministic_and_restores_modes(candidate: Candidate, draw: Draw, positions: str) -> None:
-    """generate gives the same tokens whatever mode the model is in, and leaves every module's mode and grad mode alone."""
+    """generate gives the same tokens in whatever mode, and leaves every module's mode and grad mode alone."""
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case, dropout=0.5)
     idx = draw.tokens(case.vocab, case.batch, 9)
@@ -229,7 +239,9 @@ def check_generate_is_deterministic_and_restores_modes(candidate: Candidate, dra
     for mode, grad_mode in (("eval", True), ("train", True), ("train", False), ("mixed", True)):
         candidate.seed = draw.integer(1, 2**31)
         made = model.generate(idx, 8, use_cache=False, mode=mode, grad_mode=grad_mode)
-        expect(made.modes_changed == 0, f"generate from {mode} mode leaves {made.modes_changed} modules in another mode")
+        expect(
+            made.modes_changed == 0, f"generate from {mode} mode leaves {made.modes_changed} modules in another mode"
+        )
         expect(not made.grad_mode_changed, f"generate changes grad mode (it was {'on' if grad_mode else 'off'})")
         runs.append(made.tokens)
     for again in runs[1:]:
@@ -250,7 +262,9 @@ def expect_moves(model: RemoteGPT, case: GPTCase, draw: Draw) -> None:
 
 @criterion("gpt.greedy")
 @both_schemes
-def check_trained_model_writes_the_expected_text(candidate: Candidate, evidence: Evidence, positions: str) -> None:
+def check_trained_model_writes_the_expected_text(
+    candidate: Candidate, evidence: Evidence, positions: Literal["learned", "rope"]
+) -> None:
     """The trained checkpoint's greedy text equals the expected text."""
     checkpoint = fixtures.load(positions)
     case = GPTCase(dict(checkpoint.config), dict(checkpoint.weights), 1)
@@ -263,7 +277,12 @@ def check_trained_model_writes_the_expected_text(candidate: Candidate, evidence:
         tokens = model.generate(idx, new, use_cache=False, strict_dtype=True).tokens
         for row, prompt in zip(tokens.tolist(), prompts, strict=True):
             actual = checkpoint.decode(row[length:])
-            strip: Evidence = {"prompt": prompt.prompt, "expected": prompt.expected, "actual": actual, "first_wrong": None}
+            strip: Evidence = {
+                "prompt": prompt.prompt,
+                "expected": prompt.expected,
+                "actual": actual,
+                "first_wrong": None,
+            }
             if actual == prompt.expected:
                 evidence.setdefault("tokens", strip)
                 continue
@@ -276,7 +295,7 @@ def check_trained_model_writes_the_expected_text(candidate: Candidate, evidence:
             )
 
 
-def best_two(model: RemoteGPT, checkpoint: fixtures.Checkpoint, text: str) -> list[Evidence]:
+def best_two(model: RemoteGPT, checkpoint: fixtures.Checkpoint, text: str) -> list[JsonValue]:
     """Give the two best next tokens by the submission's own logits: only explains, so a fault here is swallowed."""
     try:
         logits = model.forward(torch.tensor([checkpoint.encode(text)[-model.case.block :]]))[0, -1]
@@ -311,7 +330,7 @@ def check_window_slides_past_block_size(candidate: Candidate, draw: Draw, positi
         expect_tokens(got, want, f"generation past block_size 11 from {length} tokens")
 
 
-def without_ties(draw: Draw, positions: str, length: int, new: int, **changes: int) -> tuple[GPTCase, Tensor]:
+def without_ties(draw: Draw, positions: str, length: int, new: int, **changes: Any) -> tuple[GPTCase, Tensor]:
     """Draw a case whose greedy path, by the reference in float64, crosses no near tie."""
     while True:
         case = draw.gpt(positions, **changes)

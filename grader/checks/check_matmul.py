@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.gradcheck import GradcheckError
 
 from grader.candidate import Candidate, tensor_of
 from grader.checks import criterion
@@ -34,7 +35,13 @@ BROADCAST: list[tuple[Shape, Shape]] = [
     ((1, 1, 3, 4), (4, 2)),
     ((2, 3, 1, 4), (3, 4, 5)),
 ]
-EMPTY: list[tuple[Shape, Shape]] = [((3, 0), (0, 4)), ((3, 3, 0), (0, 4)), ((0, 0), (2, 0, 0)), ((0, 3), (3, 4)), ((2, 0, 3), (2, 3, 4))]
+EMPTY: list[tuple[Shape, Shape]] = [
+    ((3, 0), (0, 4)),
+    ((3, 3, 0), (0, 4)),
+    ((0, 0), (2, 0, 0)),
+    ((0, 3), (3, 4)),
+    ((2, 0, 3), (2, 3, 4)),
+]
 
 
 @dataclass
@@ -64,7 +71,9 @@ def apply(
     args = {"needs": list(needs), "views": views, "raw": raw, "autograd": autograd}
     answer, out = candidate.call("apply", args, tensors)
     laid = {n: laid_out(t, views.get(n)) for n, t in tensors.items()}
-    applied = Applied(tensor_of(out, "C", "MatMul.apply(A, B)", tuple(torch.matmul(laid["A"], laid["B"]).shape), A.dtype))
+    applied = Applied(
+        tensor_of(out, "C", "MatMul.apply(A, B)", tuple(torch.matmul(laid["A"], laid["B"]).shape), A.dtype)
+    )
     expect(answer.get("requires_grad") is any(needs), "the result's requires_grad is not that of its operands")
     if dC is None:
         return applied
@@ -96,9 +105,15 @@ def exact(A: Tensor, B: Tensor, dC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def expect_gradients(
-    candidate: Candidate, A: Tensor, B: Tensor, dC: Tensor, atol: float, evidence: Evidence, views: dict[str, View] | None = None
+    candidate: Candidate,
+    A: Tensor,
+    B: Tensor,
+    dC: Tensor,
+    atol: float,
+    evidence: Evidence,
+    views: dict[str, View] | None = None,
 ) -> Applied:
-    """Demand that both operands' gradients are the exact ones: as backward returns them, and as autograd delivers them."""
+    """Demand that both operands' gradients are exact: as backward returns them, and as autograd delivers them."""
     got = apply(candidate, A, B, dC, views=views)
     views = views or {}
     laid = [laid_out(t, views.get(n)) for n, t in (("A", A), ("B", B), ("dC", dC))]
@@ -114,15 +129,18 @@ def expect_gradients(
 
 def upstream(draw: Draw, A: Shape, B: Shape, dtype: torch.dtype = torch.float64) -> Tensor:
     """Draw dC for operands of these shapes."""
-    batch = torch.broadcast_shapes(A[:-2], B[:-2])
-    return draw.normal(*batch, A[-2], B[-1], dtype=dtype)
+    shape = torch.empty(A, device="meta").matmul(torch.empty(B, device="meta")).shape
+    return draw.normal(*shape, dtype=dtype)
 
 
 @criterion("matmul.forward")
 def check_product_equals_torch(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
     """C = A B with torch.matmul's shapes and dtypes: 2-D, batched and broadcast, float32 and float64."""
     for a, b in PLAIN + BATCHED + BROADCAST:
-        for dtype, atol in ((torch.float64, rubric.tolerances.matmul_float64), (torch.float32, rubric.tolerances.matmul_float32)):
+        for dtype, atol in (
+            (torch.float64, rubric.tolerances.matmul_float64),
+            (torch.float32, rubric.tolerances.matmul_float32),
+        ):
             A, B = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype)
             C = apply(candidate, A, B).C
             expect_close(C, torch.matmul(A.double(), B.double()), atol, f"{list(a)} @ {list(b)}", evidence=evidence)
@@ -135,7 +153,11 @@ def check_2d_gradients_are_exact(candidate: Candidate, draw: Draw, rubric: Rubri
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
     a, b = PLAIN[0]
-    single = (draw.normal(*a, dtype=torch.float32), draw.normal(*b, dtype=torch.float32), upstream(draw, a, b, torch.float32))
+    single = (
+        draw.normal(*a, dtype=torch.float32),
+        draw.normal(*b, dtype=torch.float32),
+        upstream(draw, a, b, torch.float32),
+    )
     expect_gradients(candidate, *single, rubric.tolerances.matmul_float32, {})
 
 
@@ -184,7 +206,7 @@ def check_gradcheck_passes(candidate: Candidate, draw: Draw) -> None:
 def run_gradcheck(function: Any, inputs: list[Tensor], what: str) -> None:
     try:
         torch.autograd.gradcheck(function, [x.requires_grad_() for x in inputs])
-    except torch.autograd.gradcheck.GradcheckError as error:
+    except GradcheckError as error:
         raise wrong(f"gradcheck fails for {what}: {str(error)[:600]}") from None
 
 
@@ -197,7 +219,9 @@ def check_batched_gradients_are_exact(candidate: Candidate, draw: Draw, rubric: 
 
 
 @criterion("matmul.broadcast")
-def check_backward_reduces_over_broadcast_axes(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
+def check_backward_reduces_over_broadcast_axes(
+    candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence
+) -> None:
     """backward itself returns gradients of the operands' shapes, summed over the axes that were broadcast."""
     for a, b in BROADCAST:
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
@@ -212,14 +236,22 @@ def check_strided_operands_and_gradients(candidate: Candidate, draw: Draw, rubri
         {"A": [[m, k], [1, m], 0], "B": [[k, n], [1, k], 0], "dC": [[m, n], [1, m], 0]},  # transposed
         {"A": [[m, k], [2 * k, 2], 1], "B": [[k, n], [3 * n, 2], 0], "dC": [[m, n], [2 * n, 1], 2]},  # strided
         {"A": [[m, k], [0, 1], 0], "B": [[k, n], [1, 0], 0], "dC": [[m, n], [0, 0], 0]},  # expanded
-        {"A": [[2, m, k], [1, 2 * k, 2], 0], "B": [[2, k, n], [0, n, 1], 0], "dC": [[2, m, n], [1, 2, 6], 0]},  # batched
+        {
+            "A": [[2, m, k], [1, 2 * k, 2], 0],
+            "B": [[2, k, n], [0, n, 1], 0],
+            "dC": [[2, m, n], [1, 2, 6], 0],
+        },  # batched
     ]
     for views in layouts:
         bases = {name: draw.normal(64) for name in views}
-        expect_gradients(candidate, bases["A"], bases["B"], bases["dC"], rubric.tolerances.matmul_float64, evidence, views)
+        expect_gradients(
+            candidate, bases["A"], bases["B"], bases["dC"], rubric.tolerances.matmul_float64, evidence, views
+        )
         laid = [laid_out(bases[name], views[name]) for name in "AB"]
         got = apply(candidate, bases["A"], bases["B"], views=views).C
-        expect_close(got, torch.matmul(*laid), rubric.tolerances.matmul_float64, "the product of views", evidence=evidence)
+        expect_close(
+            got, torch.matmul(*laid), rubric.tolerances.matmul_float64, "the product of views", evidence=evidence
+        )
 
 
 @criterion("matmul.layouts")
@@ -232,8 +264,10 @@ def check_empty_dimensions(candidate: Candidate, draw: Draw, rubric: Rubric, evi
 
 
 @criterion("matmul.contract")
-def check_tensors_are_kept_with_save_for_backward(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
-    """MatMul is an autograd Function; backward reads what save_for_backward kept, and notices an operand changed since."""
+def check_tensors_are_kept_with_save_for_backward(
+    candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence
+) -> None:
+    """MatMul is an autograd Function; backward reads what save_for_backward kept, and notices a changed operand."""
     a, b = PLAIN[0]
     A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
     tensors = {"A": A, "B": B, "dC": dC}
@@ -256,7 +290,7 @@ def check_tensors_are_kept_with_save_for_backward(candidate: Candidate, draw: Dr
 
 @criterion("matmul.contract")
 def check_no_gradient_is_computed_in_vain(candidate: Candidate, draw: Draw, evidence: Evidence) -> None:
-    """backward returns None for an operand that needs no gradient, does not compute it, and does not use autograd itself."""
+    """backward gives None for an operand that needs no gradient, does not compute it, and uses no autograd itself."""
     a, b = PLAIN[0]
     tensors = {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)}
     work: dict[str, int] = {}
@@ -279,10 +313,14 @@ def check_no_gradient_is_computed_in_vain(candidate: Candidate, draw: Draw, evid
 
 @criterion("matmul.timing")
 def check_time_is_near_torchs_own(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
-    """Forward and backward take no more than three times as long as torch's own, side by side; their values are right."""
+    """Forward and backward take at most three times as long as torch's own, side by side; their values are right."""
     shapes = [((192, 256), (256, 224)), ((4, 96, 128), (4, 128, 112)), ((256, 192), (192, 160))]
     operands = [
-        (draw.normal(*a, dtype=torch.float32), draw.normal(*b, dtype=torch.float32), upstream(draw, a, b, torch.float32))
+        (
+            draw.normal(*a, dtype=torch.float32),
+            draw.normal(*b, dtype=torch.float32),
+            upstream(draw, a, b, torch.float32),
+        )
         for a, b in shapes
         for _ in range(2)
     ]

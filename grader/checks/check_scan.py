@@ -26,7 +26,12 @@ class Combiner:
     calls: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     def __call__(self, left: Tensor, right: Tensor) -> Tensor:
-        if left.shape != right.shape or tuple(left.shape[1:]) != self.row or left.dtype != torch.int64 or right.dtype != left.dtype:
+        if (
+            left.shape != right.shape
+            or tuple(left.shape[1:]) != self.row
+            or left.dtype != torch.int64
+            or right.dtype != left.dtype
+        ):
             raise CandidateFault(
                 Verdict.wrong_answer,
                 f"combine was given {left.dtype} {list(left.shape)} and {right.dtype} {list(right.shape)}; "
@@ -105,7 +110,9 @@ def check_scan_takes_logarithmic_steps(candidate: Candidate, draw: Draw, evidenc
                         first_divergence=f"n = {n}, step {step + 1}, row {i}",
                     )
         padded = 1 << steps
-        expect(work <= padded * steps, f"n = {n}: {work} rows were combined; padded to {padded} it takes {padded * steps}")
+        expect(
+            work <= padded * steps, f"n = {n}: {work} rows were combined; padded to {padded} it takes {padded * steps}"
+        )
         want = torch.stack([torch.zeros(n, dtype=torch.int64), here], 1)
         expect(torch.equal(ys, want), f"n = {n}: the scan's rows do not each cover 0 .. i")
 
@@ -120,7 +127,9 @@ def kind_of(n: int, sizes: list[int]) -> str:
 
 
 @criterion("scan.tiled")
-def check_every_prefix_of_the_tiled_product(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
+def check_every_prefix_of_the_tiled_product(
+    candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence
+) -> None:
     """tiled_prefix_matmul gives every prefix sum over k-tiles, a last short tile included."""
     reference = reference_module("scan")
     for m, k, n, tile in ((3, 8, 4, 2), (2, 7, 5, 3), (4, 5, 3, 5), (3, 4, 2, 9), (2, 6, 3, 1), (1, 33, 2, 4)):

@@ -26,7 +26,10 @@ def expect_finite(got: Tensor, what: str) -> None:
     bad = ~torch.isfinite(got)
     if bad.any():
         where = bad.nonzero()[0].tolist()
-        raise wrong(f"{what} is not finite: {int(bad.sum())} of {got.numel()} values, first at {where}", first_divergence=str(where))
+        raise wrong(
+            f"{what} is not finite: {int(bad.sum())} of {got.numel()} values, first at {where}",
+            first_divergence=str(where),
+        )
 
 
 def expect_close(

@@ -40,7 +40,9 @@ class RemoteGPT:
     def load(self, weights: dict[str, Tensor]) -> None:
         self.candidate.call("load", {"model": self.name}, {n: w.to(self.dtype) for n, w in weights.items()})
 
-    def forward(self, idx: Tensor, *, train: bool = False, strict_dtype: bool = False, may_raise: bool = False) -> Tensor:
+    def forward(
+        self, idx: Tensor, *, train: bool = False, strict_dtype: bool = False, may_raise: bool = False
+    ) -> Tensor:
         """idx [B, T] -> logits [B, T, V]"""
         args = {"model": self.name, "train": train, "gradients": False}
         _, out = self.candidate.call("forward", args, {"idx": idx}, may_raise=may_raise)
@@ -78,7 +80,7 @@ class RemoteGPT:
 
     def decode_in_chunks(self, idx: Tensor, chunks: list[int], cache: str = "c") -> Tensor:
         """Prefill the first chunk of idx [B, T] and decode the others: logits [B, T, V]"""
-        first, *others = idx.split(chunks, dim=1)
+        first, *others = torch.split(idx, chunks, dim=1)
         logits = [self.prefill(first, cache)]
         logits += [self.decode(chunk, cache) for chunk in others]
         self.candidate.call("drop", {"cache": cache})
@@ -88,14 +90,25 @@ class RemoteGPT:
         """Iterate over the cache (there, twice) and give its (K, V) pairs."""
         answer, out = self.candidate.call("cache", {"cache": cache})
         lengths = answer.get("lengths")
-        expect(isinstance(lengths, list) and len(set(lengths)) == 1, f"iterating twice gives {lengths} pairs", actual=lengths)
+        expect(
+            isinstance(lengths, list) and len(set(lengths)) == 1,
+            f"iterating twice gives {lengths} pairs",
+            actual=lengths,
+        )
         pairs = [(out[f"k{i}"], out[f"v{i}"]) for i in range(len(out) // 2) if f"k{i}" in out and f"v{i}" in out]
         if 2 * len(pairs) != len(out):
             raise wrong("the cache did not come as pairs")
         return pairs
 
     def generate(
-        self, idx: Tensor, new: int, *, use_cache: bool, mode: str = "eval", grad_mode: bool = True, strict_dtype: bool = False
+        self,
+        idx: Tensor,
+        new: int,
+        *,
+        use_cache: bool,
+        mode: str = "eval",
+        grad_mode: bool = True,
+        strict_dtype: bool = False,
     ) -> Generated:
         """idx [B, T] -> tokens [B, T + new]"""
         args = {"model": self.name, "max_new_tokens": new, "use_cache": use_cache, "mode": mode, "grad_mode": grad_mode}

@@ -72,8 +72,14 @@ def expect_ratio_below(
         if settled or len(ratios) >= most:
             break
         ratios += [pair() for _ in range(len(ratios))]
-    evidence |= {"ratio": round(ratio.median, 4), "interval": [round(ratio.low, 4), round(ratio.high, 4)], "threshold": threshold}
-    text = f"{what}: ratio {ratio.median:.3g} (95 % interval {ratio.low:.3g} to {ratio.high:.3g}), threshold {threshold:g}"
+    evidence |= {
+        "ratio": round(ratio.median, 4),
+        "interval": [round(ratio.low, 4), round(ratio.high, 4)],
+        "threshold": threshold,
+    }
+    text = (
+        f"{what}: ratio {ratio.median:.3g} (95 % interval {ratio.low:.3g} to {ratio.high:.3g}), threshold {threshold:g}"
+    )
     if not settled:
         raise CandidateFault(Verdict.inconclusive, f"{text}; {len(ratios)} pairs do not settle it", dict(evidence))
     if ratio.median > threshold:

@@ -23,6 +23,7 @@ if Path("/opt/site").is_dir():
     sys.path.append("/opt/site")
 
 import torch  # noqa: E402
+
 from grader import wire  # noqa: E402
 from grader.worker import child  # noqa: E402
 
@@ -140,7 +141,7 @@ class Parent:
             for entry in folder.iterdir() if folder.is_dir() else ():
                 if entry.is_dir() and not entry.is_symlink():
                     for root, _, _ in os.walk(entry):
-                        os.chmod(root, 0o700)
+                        Path(root).chmod(0o700)
                     shutil.rmtree(entry, ignore_errors=True)
                 else:
                     entry.unlink(missing_ok=True)
@@ -150,7 +151,7 @@ class Parent:
             target.write_bytes(data)
             target.chmod(0o444)
         for root, _, _ in os.walk(SUBMISSION, topdown=False):
-            os.chmod(root, 0o555)
+            Path(root).chmod(0o555)
 
     def relay_child(self) -> None:
         assert self.sock
@@ -200,10 +201,7 @@ class Parent:
         self.sock.close()
         os.close(self.pidfd)
         self.sock, self.pidfd = None, -1
-        if os.WIFSIGNALED(status):
-            how = {"signal": os.WTERMSIG(status)}
-        else:
-            how = {"code": os.WEXITSTATUS(status)}
+        how = {"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"code": os.WEXITSTATUS(status)}
         self.send(wire.EXIT, json.dumps(how).encode())
 
     def reap(self) -> None:

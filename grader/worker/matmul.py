@@ -10,16 +10,17 @@ from grader.worker.plain import Unfit, plain, strided
 
 Answer = tuple[dict[str, Any], dict[str, Tensor]]
 NAMES = ("A", "B")
-VIEWS = {"view", "_unsafe_view", "transpose", "t", "permute", "expand", "detach", "alias", "as_strided", "unsqueeze"} | {
+VIEWS = {
+    "view", "_unsafe_view", "transpose", "t", "permute", "expand", "detach", "alias", "as_strided", "unsqueeze",
     "squeeze", "slice", "select", "reshape", "clone", "_to_copy", "copy_", "contiguous", "empty", "empty_like",
 }  # fmt: skip
 
 
-class CountWork(TorchDispatchMode):
+class CountWork(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Count the operators that compute something: neither views nor copies."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.work = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -46,7 +47,10 @@ class Server:
         """Apply; with dC, also call backward on the node itself (raw) and through autograd."""
         views = args["views"]
         needs = args["needs"]
-        operands = [strided(tensors[n], views.get(n)).detach().requires_grad_(need) for n, need in zip(NAMES, needs, strict=True)]
+        operands = [
+            strided(tensors[n], views.get(n)).detach().requires_grad_(need)
+            for n, need in zip(NAMES, needs, strict=True)
+        ]
         C = self.function.apply(*operands)
         out = {"C": plain(C, "MatMul.apply(A, B)")}
         answer: dict[str, Any] = {"requires_grad": C.requires_grad}
@@ -59,11 +63,17 @@ class Server:
             with torch.no_grad():
                 raw = self.raw_gradients(C.grad_fn, dC)
             answer["raw_none"] = [g is None for g in raw]
-            out |= {f"raw_d{n}": plain(g, f"backward's gradient of {n}") for n, g in zip(NAMES, raw, strict=True) if g is not None}
+            out |= {
+                f"raw_d{n}": plain(g, f"backward's gradient of {n}")
+                for n, g in zip(NAMES, raw, strict=True)
+                if g is not None
+            }
         if args["autograd"]:
             wanted = [x for x in operands if x.requires_grad]
             gradients = torch.autograd.grad(C, wanted, dC, allow_unused=True)
-            for name, gradient in zip([n for n, need in zip(NAMES, needs, strict=True) if need], gradients, strict=True):
+            for name, gradient in zip(
+                [n for n, need in zip(NAMES, needs, strict=True) if need], gradients, strict=True
+            ):
                 if gradient is not None:
                     out["d" + name] = plain(gradient, f"the gradient of {name}")
         for name, tensor in zip(("A", "B", "dC"), (*operands, dC), strict=True):
@@ -155,4 +165,6 @@ class Server:
     def do_fetch(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Give what the last run computed."""
         names = ("C", "dA", "dB")
-        return {}, {f"{n}{i}": plain(t, n) for i, row in enumerate(self.results) for n, t in zip(names, row, strict=True)}
+        return {}, {
+            f"{n}{i}": plain(t, n) for i, row in enumerate(self.results) for n, t in zip(names, row, strict=True)
+        }

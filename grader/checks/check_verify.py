@@ -1,0 +1,106 @@
+"""The candidate's own tests, run on the reference and on a blind series of planted bugs."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from grader.candidate import Candidate, CandidateFault
+from grader.checks import criterion
+from grader.checks.cases import Draw
+from grader.checks.expect import wrong
+from grader.kit.bugs import Bug, apply, load_bugs
+from grader.models import Evidence, Verdict, jsonable
+from grader.project import REFERENCE
+
+SERIES = {"minigpt.py": 5, "matmul.py": 2, "scan.py": 1}  # how many bugs of each file a run plants
+ENOUGH = 0.8  # of the series caught is full marks; below, the share caught is earned
+AT_ONCE = 2
+
+Outcomes = dict[str, str]  # test -> passed, failed, skipped
+
+
+@criterion("verify.tests")
+def check_tests_pass_on_the_reference_and_catch_planted_bugs(
+    candidate: Candidate, draw: Draw, evidence: Evidence
+) -> None:
+    """The candidate's tests pass on the reference and fail on four in five planted bugs or more."""
+    if not any(fnmatch.fnmatch(path, "tests/test_*.py") for path in candidate.files):
+        raise CandidateFault(Verdict.missing, "there is no tests/test_*.py in the submission")
+    reference = {part: (REFERENCE / part).read_text() for part in SERIES}
+    bugs = series(draw, [part for part in SERIES if part in candidate.files])
+    worlds: list[Mapping[str, str]] = [reference, *(apply(reference, [bug]) for bug in bugs)]
+    # The reference has no fixed place in the order, and every run is laid out alike: a run cannot tell what it runs on.
+    order = sorted(range(len(worlds)), key=lambda _: draw.integer(0, 2**30))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        ran = dict(zip(order, pool.map(lambda i: run_tests(candidate, worlds[i]), order), strict=True))
+    on_reference = ran[0]
+    if isinstance(on_reference, CandidateFault):
+        raise CandidateFault(on_reference.verdict, f"on the reference: {on_reference.message}", on_reference.evidence)
+    failed = sorted(test for test, outcome in on_reference.items() if outcome == "failed")
+    if failed:
+        raise wrong(
+            f"{len(failed)} of {len(on_reference)} tests fail on the reference: {', '.join(failed[:5])}",
+            actual=failed[:50],
+        )
+    if "passed" not in on_reference.values():
+        raise wrong("no test passes on the reference")
+    judge_series(bugs, [ran[i + 1] for i in range(len(bugs))], on_reference, evidence)
+
+
+def judge_series(
+    bugs: list[Bug], results: list[Outcomes | CandidateFault], on_reference: Outcomes, evidence: Evidence
+) -> None:
+    """Count the planted bugs that a test caught, one that passes on the reference."""
+    caught: dict[str, list[str]] = {}
+    for bug, outcomes in zip(bugs, results, strict=True):
+        if isinstance(outcomes, CandidateFault):
+            continue  # a run that did not end says nothing
+        passing = {test for test, outcome in on_reference.items() if outcome == "passed"}
+        caught[bug.id] = sorted(test for test in passing if outcomes.get(test, "failed") == "failed")
+    killed = [bug.id for bug in bugs if caught.get(bug.id)]
+    lived = [bug.id for bug in bugs if bug.id not in killed]
+    share = len(killed) / len(bugs)
+    lines = [f"{bug.id} ({bug.title}): {', '.join(caught.get(bug.id, [])[:3]) or 'not caught'}" for bug in bugs]
+    evidence |= {"fraction": round(share, 4), "detail": "\n".join(lines), "caught": jsonable(caught)}
+    if share >= ENOUGH:
+        return
+    verdict = Verdict.partial if killed else Verdict.wrong_answer
+    message = f"the tests catch {len(killed)} of {len(bugs)} planted bugs; not caught: {', '.join(lived)}"
+    raise CandidateFault(verdict, message, dict(evidence))
+
+
+def series(draw: Draw, parts: list[str]) -> list[Bug]:
+    """Draw planted bugs of the files that the submission has."""
+    bugs: list[Bug] = []
+    for part in parts:
+        pool = [bug for bug in load_bugs().values() if bug.file == part]
+        pool.sort(key=lambda bug: (draw.integer(0, 2**30), bug.id))
+        bugs += pool[: SERIES[part]]
+    return bugs
+
+
+def run_tests(candidate: Candidate, solution: Mapping[str, str]) -> Outcomes | CandidateFault:
+    """Run the candidate's tests on a solution, in a sandbox of its own that shares nothing with another."""
+    files = {path: data for path, data in candidate.files.items() if path not in SERIES}
+    files |= {path: text.encode() for path, text in solution.items()}
+    limits = candidate.limits.model_copy(update={"call_s": candidate.limits.tests_s})
+    runner = Candidate(files, {}, limits, candidate.open_room)
+    runner.seed = candidate.seed
+    try:
+        runner.boot(runner.open_room())
+        runner.enter("verify")
+        answer, _ = runner.call("run")
+        tests, broken = answer.get("tests"), answer.get("broken")
+        if (
+            not isinstance(tests, dict)
+            or not isinstance(broken, dict)
+            or not all(isinstance(x, str) for x in tests.values())
+        ):
+            raise wrong("the report of the tests is not one")
+        return tests | dict.fromkeys(broken, "failed")
+    except CandidateFault as fault:
+        return fault
+    finally:
+        runner.close()

@@ -1,0 +1,87 @@
+"""`grader validity`: grade the corpus and say where the grader was wrong."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grader.project import DATA, DEFAULT_RUBRIC
+
+
+def validity(
+    corpus: Annotated[Path, typer.Option(help="The corpus: folders named by outcome.")] = DATA / "tests" / "corpus",
+    out: Annotated[Path, typer.Option(help="Where validity.html and validity.json go.")] = Path("reports/validity"),
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds to grade every entry with.")] = 1,
+    seed: Annotated[int | None, typer.Option(min=0, help="The first seed; drawn at random when absent.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Entries at once.")] = 2,
+    match: Annotated[str, typer.Option(help="Only entries whose name matches this glob.")] = "*",
+    sandbox: Annotated[str, typer.Option(help="auto, docker or bubblewrap.")] = "auto",
+    rubric: Annotated[Path, typer.Option(help="The rubric.")] = DEFAULT_RUBRIC,
+) -> None:
+    """Grade a corpus with known truth; exit 1 on any surprise."""
+    from fnmatch import fnmatch
+
+    from rich.console import Console
+
+    from grader import batch
+    from grader.models import Job, Scorecard, Verdict
+    from grader.rubric import digest, load
+    from grader.sandbox import choose
+    from grader.store import write
+    from grader.validity import corpus as entries_of
+    from grader.validity.measure import measure
+    from grader.validity.page import render
+
+    console = Console(stderr=True, soft_wrap=True)
+    entries = [entry for entry in entries_of.load(corpus) if fnmatch(entry.name, match)]
+    lines = load(rubric)
+    first = secrets.randbelow(2**31) if seed is None else seed
+    backend = choose(sandbox)
+    backend.prepare(lambda text: console.print(text, highlight=False))
+    started = time.monotonic()
+    cards: dict[tuple[str, int], Scorecard] = {}
+    with tempfile.TemporaryDirectory(prefix="grader-corpus-") as folder:
+        for entry in entries:
+            entry.lay(Path(folder) / entry.name)
+        todo = [
+            Job(
+                path=str(Path(folder) / entry.name), name=entry.name, rubric=lines, rubric_digest=digest(lines),
+                sandbox=backend.name, seed=one,
+            )
+            for one in range(first, first + seeds)
+            for entry in entries
+        ]  # fmt: skip
+        for item in batch.run(todo, jobs):
+            if isinstance(item, Scorecard):
+                cards[item.submission.name, item.run.seed] = item
+                lost = [
+                    line.id for line in item.criteria if line.verdict not in (Verdict.accepted, Verdict.not_applicable)
+                ]
+                console.print(
+                    f"{len(cards)}/{len(todo)} {item.submission.name}: {', '.join(lost) or 'all accepted'}",
+                    highlight=False,
+                )
+    result = measure(entries, cards, time.monotonic() - started)
+    out.mkdir(parents=True, exist_ok=True)
+    write(out / "validity.json", json.dumps(result.model_dump(mode="json"), indent=1))
+    write(out / "validity.html", render(entries, result))
+    say = Console(highlight=False, soft_wrap=True)
+    say.print(f"sensitivity {result.sensitivity}\nspecificity {result.specificity}")
+    for criterion, rate in result.detection.items():
+        sole = len(result.sole_criterion.get(criterion, ()))
+        say.print(f"  {criterion:18} catches {rate.hits} of {rate.of}" + (f", {sole} of them alone" if sole else ""))
+    for name, why in result.broken.items():
+        say.print(f"BROKEN {name}: {why}", markup=False)
+    for cell in result.surprises:
+        say.print(
+            f"SURPRISE {cell.entry} seed {cell.seed} {cell.criterion}: {cell.verdict.value}, expected {cell.want}",
+            markup=False,
+        )
+    say.print(f"{len(entries)} entries, {seeds} seeds from {first}, {result.seconds:.0f} s; {out / 'validity.html'}")
+    raise typer.Exit(0 if result.sound else 1)
