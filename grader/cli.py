@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 SEEDS = 2**31
 MESSAGE_CHARS = 2000
 RUBRIC_HELP = "The rubric.  [default: rubrics/minigpt-matmul.toml]"
-RENDERERS = {"junit": "junit", "gradescope": "gradescope", "summary": "summary", "csv": "table"}  # in grader/report
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -211,11 +210,7 @@ def _run(jobs: list[Job], at_once: int, rubric: Rubric, store: Store, as_json: b
 
 def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[str, Path], as_json: bool) -> bool:
     """Write what is about all submissions, and print the table: whether something could not be written."""
-    from functools import partial
-    from importlib import import_module
-
     from grader import terminal
-    from grader.store import rendered, write
 
     failed = False
     try:
@@ -223,8 +218,7 @@ def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[st
         for text in unreadable:
             _say(f"warning: {text}")
         for name, path in extra.items():
-            render = import_module(f"grader.report.{RENDERERS[name]}").render
-            write(path, rendered(path, partial(render, cards, rubric)))
+            store.extra(name, path, cards, rubric)
     except HarnessError as error:
         _say(str(error))
         failed = True

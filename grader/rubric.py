@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,10 @@ from pydantic import BaseModel, ValidationError
 
 from grader.errors import UsageError
 from grader.models import Criterion, Limits, ReviewItem, Rubric, Tolerances, Weights
+from grader.project import CHECKS
 
 RUBRIC_BYTES = 2**20
+WITHOUT_CHECKS = "diagnosis.bugs"  # judged against the kit's key, not by asking the submission
 TABLES: dict[str, type[BaseModel]] = {
     "criteria": Criterion,
     "reviews": ReviewItem,
@@ -63,12 +66,29 @@ def load(path: Path) -> Rubric:
     for place, value in _numbers(data, ""):
         if not math.isfinite(value):
             raise UsageError(f"rubric {path}: {place} is {value}; it must be a finite number")
+    known = _judged()
+    for i, criterion in enumerate(rubric.criteria):
+        if criterion.id not in known:
+            # Nothing would ever judge it, and points that cannot be earned would silently leave the score.
+            near = difflib.get_close_matches(criterion.id, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UsageError(
+                f"rubric {path}: criteria[{i}].id is {criterion.id!r}, which no check judges{hint} "
+                f"(allowed: {', '.join(sorted(known))})"
+            )
     return rubric
 
 
 def digest(rubric: Rubric) -> str:
     """Give sha256:... of what the rubric says, whatever its comments and layout."""
     return f"sha256:{hashlib.sha256(rubric.model_dump_json(by_alias=True).encode()).hexdigest()}"
+
+
+def _judged() -> set[str]:
+    """Give the criteria that the checks name. Read as text: to import the checks is to import torch."""
+    marks = re.compile(r"""^@criterion\(["']([^"']+)["']\)""", re.MULTILINE)
+    sources = [path.read_text(encoding="utf-8") for path in CHECKS.glob("check_*.py")]
+    return {WITHOUT_CHECKS, *(found for source in sources for found in marks.findall(source))}
 
 
 def _fault(data: dict[str, Any], error: Any) -> str:

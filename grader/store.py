@@ -101,6 +101,13 @@ class Store:
         write(path, rendered(path, lambda: html.render_index(cards, rubric)))
         return path, unreadable
 
+    def extra(self, form: str, path: Path, cards: list[Scorecard], rubric: Rubric) -> None:
+        """Write what a pipeline asked for: form is junit, gradescope, summary or csv."""
+        from grader.report import gradescope, junit, summary, table
+
+        forms = {"junit": junit.render, "gradescope": gradescope.render, "summary": summary.render, "csv": table.render}
+        write(path, rendered(path, lambda: forms[form](cards, rubric)))
+
     def _keep_earlier(self, path: Path) -> None:
         try:
             data = path.read_bytes()

@@ -72,6 +72,7 @@ def test_digest_is_of_the_content_not_the_layout(tmp_path: Path) -> None:
         ("rubric/1", "rubric/2", "schema is 'rubric/2'; allowed: 'rubric/1'"),
         ('"gpt.load"', '"GPT"', "criteria[0] (GPT).id is 'GPT'; it must match"),
         ('"gpt.load"', '"gpt.loss"', "id 'gpt.loss' stands twice"),
+        ('"gpt.load"', '"gpt.laod"', "criteria[0].id is 'gpt.laod', which no check judges; did you mean 'gpt.load'?"),
         ("scale = 4", "scale = 3", "5 anchors; marks 0 to 3 need 4"),
         ("[limits]", "[limits", "is not TOML: Expected ']' at the end of a table declaration (at line"),
         ("bonus = true", 'bonus = "maybe"', "(matmul.double).bonus is 'maybe'; it must be true or false"),
