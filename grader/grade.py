@@ -6,12 +6,17 @@ import platform
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from pathlib import Path
 
 from grader import __version__, score, submission
 from grader.errors import Rejected
+from grader.kit import keys
+from grader.kit.diagnosis import diagnose
 from grader.models import Event, Job, RunInfo, Scorecard, SubmissionInfo, Verdict
 from grader.sandbox import choose
+
+DIAGNOSIS = "diagnosis.bugs"
 
 Tell = Callable[[Event], None]
 
@@ -68,6 +73,9 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
         candidate.boot(room)
         phase("judging")
         results = judge.run(candidate, job.rubric, job.seed, job.only, criterion)
+        if not job.only or fnmatch(DIAGNOSIS, job.only):
+            toml = snapshot.files.get("submission.toml")
+            results[DIAGNOSIS] = (diagnose(toml, job.kit, keys.read(keys.default_path())),)
     finally:
         candidate.close()
     versions["torch"] = candidate.worker_torch

@@ -23,7 +23,7 @@ def validity(
     match: Annotated[str, typer.Option(help="Only entries whose name matches this glob.")] = "*",
     sandbox: Annotated[str, typer.Option(help="auto, docker or bubblewrap.")] = "auto",
     rubric: Annotated[Path, typer.Option(help="The rubric.")] = DEFAULT_RUBRIC,
-) -> None:
+) -> int:
     """Grade a corpus with known truth; exit 1 on any surprise."""
     from fnmatch import fnmatch
 
@@ -36,7 +36,7 @@ def validity(
     from grader.store import write
     from grader.validity import corpus as entries_of
     from grader.validity.measure import measure
-    from grader.validity.page import render
+    from grader.report.validity import render
 
     console = Console(stderr=True, soft_wrap=True)
     entries = [entry for entry in entries_of.load(corpus) if fnmatch(entry.name, match)]
@@ -84,4 +84,4 @@ def validity(
             markup=False,
         )
     say.print(f"{len(entries)} entries, {seeds} seeds from {first}, {result.seconds:.0f} s; {out / 'validity.html'}")
-    raise typer.Exit(0 if result.sound else 1)
+    return 0 if result.sound else 1

@@ -1,0 +1,127 @@
+"""The grader judges right: the whole corpus, graded by the real path, without one surprise."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grader.errors import UsageError
+from grader.models import CheckResult, CriterionResult, Outcome, RunInfo, Scorecard, SubmissionInfo, Verdict
+from grader.project import CHECKS
+from grader.validity.corpus import Entry, load
+from grader.validity.measure import Rate, measure
+
+CORPUS = Path(__file__).parent / "corpus"
+
+# Checks that no corpus entry needs alone: what they catch, another check of the same criterion catches too. Each is
+# kept for what it shows a reader.
+REDUNDANT: dict[str, str] = {}
+
+
+@pytest.fixture(scope="session")
+def validity(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Grade the corpus once, at a fresh seed."""
+    out = tmp_path_factory.mktemp("validity")
+    command = [sys.executable, "-P", "-m", "grader.admin", "validity", "--sandbox", "bubblewrap", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1500)
+    assert done.returncode in (0, 1), done.stderr[-4000:]
+    print(done.stdout)
+    result: dict[str, Any] = json.loads((out / "validity.json").read_text())
+    return result
+
+
+def test_the_corpus_is_judged_without_a_surprise(validity: dict[str, Any]) -> None:
+    """No right solution loses a point, no wrong one keeps it, and none breaks the grader."""
+    surprises = [
+        f"{c['entry']} {c['criterion']}: {c['verdict']}, expected {c['want']}"
+        for c in validity["cells"]
+        if c["surprise"]
+    ]
+    assert not surprises and not validity["broken"], "\n".join(surprises) + str(validity["broken"])
+
+
+def test_every_check_is_needed_or_said_to_be_redundant(validity: dict[str, Any]) -> None:
+    """Deleting a check would let some wrong solution of the corpus through, unless the check is listed as redundant."""
+    needed = set(validity["sole_check"])
+    judged = {check for check in validity["checks"] if not check.startswith(("verify.", "diagnosis."))}
+    assert judged - needed == set(REDUNDANT)
+
+
+def test_every_check_function_was_run(validity: dict[str, Any]) -> None:
+    """The matrix speaks of every check there is."""
+    written = {
+        line.split("(")[0].removeprefix("def check_")
+        for path in CHECKS.glob("check_*.py")
+        for line in path.read_text().splitlines()
+        if line.startswith("def check_")
+    }
+    assert written <= {check.split(":")[1] for check in validity["checks"]}
+
+
+def test_the_corpus_is_large_enough() -> None:
+    """At least 30 right solutions and 120 wrong ones, each with a reason."""
+    entries = load(CORPUS)
+    groups = [entry.group for entry in entries]
+    assert groups.count("accepted") >= 30 and groups.count("wrong_answer") >= 120
+    for entry in entries:
+        assert bool(entry.fails) == (entry.group == "wrong_answer"), entry.name
+
+
+def card(entry: str, **verdicts: str) -> Scorecard:
+    lines = []
+    for name, word in verdicts.items():
+        criterion, verdict = name.replace("_", "."), Verdict(word)
+        checks = (CheckResult(id="claim[learned]", verdict=verdict, evidence={"max_abs_diff": 3.0, "atol": 2.0}),)
+        lines.append(
+            CriterionResult(
+                id=criterion, section="x", title="x", points=1, earned=0, bonus=False, verdict=verdict, checks=checks
+            )
+        )
+    run = RunInfo(seed=1, sandbox="bubblewrap", started_at="", duration_s=1, rubric_digest="")
+    return Scorecard(
+        submission=SubmissionInfo(name=entry, digest=""),
+        outcome=Outcome.graded,
+        score=0,
+        max_score=1,
+        criteria=tuple(lines),
+        run=run,
+    )
+
+
+def entry(name: str, group: str, **fields: Any) -> Entry:
+    return Entry.model_validate({"name": name, "group": group, "folder": None, "why": "x", **fields})
+
+
+def test_a_right_solution_that_fails_is_a_surprise() -> None:
+    """Specificity falls when an accepted entry loses a criterion."""
+    result = measure([entry("good", "accepted")], {("good", 1): card("good", a_b="wrong_answer", c_d="accepted")}, 1)
+    assert not result.sound and result.specificity == Rate(hits=1, of=2)
+
+
+def test_a_wrong_solution_that_passes_is_a_surprise() -> None:
+    """Sensitivity falls when a criterion that must fail is accepted, or left to a person."""
+    bad = entry("bad", "wrong_answer", fails=["a.b", "c.d"])
+    result = measure([bad], {("bad", 1): card("bad", a_b="accepted", c_d="wrong_answer")}, 1)
+    assert not result.sound and result.sensitivity == Rate(hits=1, of=2)
+    undecided = measure([bad], {("bad", 1): card("bad", a_b="inconclusive", c_d="wrong_answer")}, 1)
+    assert not undecided.sound
+
+
+def test_the_check_that_alone_catches_an_entry_is_named() -> None:
+    """What would be missed without a check is known, and the nearest margin of a wrong answer too."""
+    bad = entry("bad", "wrong_answer", fails=["a.b"])
+    result = measure([bad], {("bad", 1): card("bad", a_b="wrong_answer", c_d="accepted")}, 1)
+    assert result.sound and result.sole_check == {"a.b:claim": ("bad",)} and result.sole_criterion == {"a.b": ("bad",)}
+    assert result.margins[0].smallest_wrong == 1.5
+
+
+def test_a_patch_that_no_longer_applies_is_an_error(tmp_path: Path) -> None:
+    """A corpus entry cannot rot: its old text must stand in the reference exactly once."""
+    stale = entry("stale", "wrong_answer", replace=[{"file": "scan.py", "old": "no such text", "new": ""}])
+    with pytest.raises(UsageError, match="stale: its old text stands 0 times in scan.py"):
+        stale.lay(tmp_path / "x")
