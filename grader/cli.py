@@ -212,7 +212,7 @@ def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[st
     """Write what is about all submissions, and print the table: whether something could not be written."""
     from grader import terminal
 
-    failed = False
+    failed, index = False, None
     try:
         index, unreadable = store.index(rubric)
         for text in unreadable:
@@ -222,9 +222,8 @@ def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[st
     except HarnessError as error:
         _say(str(error))
         failed = True
-    else:
-        text = f"{terminal.table(cards, store.folder)}\n\nall of {store.folder}: {index}"
-        print(text, file=sys.stderr if as_json else sys.stdout)
+    text = terminal.table(cards, store.folder) + (f"\n\nall of {store.folder}: {index}" if index else "")
+    print(text, file=sys.stderr if as_json else sys.stdout)
     return failed
 
 
