@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 SAMPLE ?= submissions/alice
 PYTEST_ARGS ?=
 
-.PHONY: help demo test lint bench image fixtures clean
+.PHONY: help demo test lint validity bench image fixtures clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -22,6 +22,10 @@ lint: ## check format, lint and types
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
+
+validity: ## grade the corpus of right and wrong submissions; fails on any surprise (minutes)
+	@sh scripts/setup.sh demo
+	$(PYTHON) -m grader.admin validity --sandbox bubblewrap --jobs 2 --out build/validity
 
 bench: ## measure the figures of bench/README.md
 	@sh scripts/setup.sh demo

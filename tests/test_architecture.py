@@ -31,18 +31,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"intake", "score"},
     "store": {"report"},
     "sandbox": set(),
-    "kit": {"fixtures"},
+    "kit": {"fixtures", "rubric"},
     "candidate": {"sandbox", "wire"},
     "checks": {"candidate", "fixtures", "kit", "sandbox", "submission", "wire"},
     "judge": {"candidate", "checks"},
-    "grade": {"candidate", "judge", "sandbox", "score", "submission"},
+    "grade": {"candidate", "judge", "kit", "sandbox", "score", "submission"},
     "batch": {"grade", "score"},
     "terminal": {"intake"},
     "cli": {"batch", "rubric", "sandbox", "store", "submission", "terminal"},
     "validity": {"batch", "report", "rubric", "sandbox", "store"},
     "admin": {"cli", "fixtures", "kit", "report", "rubric", "sandbox", "store", "terminal", "validity"},
 }
-WORKER_ALSO = {"torch", "safetensors", "numpy"}  # numpy to seed it; a submission has it anyway
+WORKER_ALSO = {"torch", "safetensors", "numpy", "pytest"}  # what is promised to a submission anyway, and the wire
 
 
 def modules() -> list[Path]:
