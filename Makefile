@@ -25,7 +25,7 @@ lint: ## check format, lint and types
 
 validity: ## grade the corpus of right and wrong submissions; fails on any surprise (minutes)
 	@sh scripts/setup.sh demo
-	$(PYTHON) -m grader.admin validity --sandbox bubblewrap --jobs 2 --out build/validity
+	.venv/bin/grader validity --sandbox bubblewrap --jobs 2 --out build/validity
 
 bench: ## measure the figures of bench/README.md
 	@sh scripts/setup.sh demo
