@@ -7,9 +7,11 @@ import sys
 import typer
 
 from grader.cli import run
+from grader.kit.verb import kit
 from grader.validity.verb import validity
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app.command()(kit)
 app.command()(validity)  # verbs' modules import what is heavy when they run, so that --help answers at once
 
 
