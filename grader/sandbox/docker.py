@@ -41,6 +41,8 @@ LABEL = "grader."
 RUNTIME_VARIABLE = "GRADER_DOCKER_RUNTIME"
 CHUNK_BYTES = 1 << 20
 LAST_WORDS_BYTES = 4096
+LOOK_EVERY_S = 1.0
+SHORTEST_S = 0.001
 FRAME = struct.Struct(">BxxxL")  # one attached stream carries both outputs: which, and how many bytes follow
 STDERR = 2
 NO_ENGINE = (
@@ -184,11 +186,15 @@ class DockerRoom:
     def send(self, data: bytes, deadline: float) -> None:
         left = memoryview(data)
         while left:
-            self._arm(deadline, f"{len(left):,} of {len(data):,} bytes were not taken")
+            # An engine takes no bytes for a container that has ended, and does not say so: look now and then.
+            self._arm(min(deadline, time.monotonic() + LOOK_EVERY_S))
             try:
                 left = left[self._socket.send(left[:CHUNK_BYTES]) :]
             except TimeoutError:
-                continue
+                if not self._state()["Running"]:
+                    raise self._gone() from None
+                if time.monotonic() >= deadline:
+                    raise Deadline(f"{len(left):,} of {len(data):,} bytes were not taken") from None
             except OSError:
                 raise self._gone() from None
 
@@ -236,41 +242,37 @@ class DockerRoom:
         self._seat.close()
 
     def _read(self, deadline: float) -> bytes:
-        while True:
-            self._arm(deadline, "nothing came")
-            try:
-                data: bytes = self._socket.recv(CHUNK_BYTES)
-            except TimeoutError:
-                continue
-            except OSError:
-                raise self._gone() from None
-            if not data:
-                raise self._gone()
-            return data
-
-    def _arm(self, deadline: float, what: str) -> None:
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            raise Deadline(what)
+        self._arm(deadline)
         try:
-            self._socket.settimeout(left_s)
+            data: bytes = self._socket.recv(CHUNK_BYTES)
+        except TimeoutError:
+            raise Deadline("nothing came") from None
         except OSError:
-            raise SandboxGone("the sandbox was closed") from None
+            raise self._gone() from None
+        if not data:
+            raise self._gone()
+        return data
 
-    def _gone(self) -> SandboxGone:
-        """Say how the container ended. Raises HarnessError where the engine has ended too."""
+    def _arm(self, deadline: float) -> None:
         if self._closed:
-            return SandboxGone("the sandbox was closed")
+            raise SandboxGone("the sandbox was closed")
+        self._socket.settimeout(max(deadline - time.monotonic(), SHORTEST_S))
+
+    def _state(self) -> dict[str, Any]:
+        """Give how the container is. Raises HarnessError where the engine has ended."""
         try:
-            state = self._client.api.inspect_container(self._container)["State"]
+            state: dict[str, Any] = self._client.api.inspect_container(self._container)["State"]
         except ENGINE_FAULTS as error:
             raise HarnessError(
                 f"the Docker engine ended, or lost the container, in the middle of a run ({_short(error)}); "
                 "see its log, start it, and grade again"
             ) from error
-        how = (
-            "the worker closed its stream" if state["Running"] else f"the sandbox ended with status {state['ExitCode']}"
-        )
+        return state
+
+    def _gone(self) -> SandboxGone:
+        state = self._state()
+        status = f"the sandbox ended with status {state['ExitCode']}"
+        how = "the worker closed its stream" if state["Running"] else status
         how += ", out of memory" if state.get("OOMKilled") else ""
         words = self._last_words.decode(errors="replace").strip()
         return SandboxGone(how + (f"; its last words: {words}" if words else ""))
