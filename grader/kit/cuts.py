@@ -1,0 +1,53 @@
+"""The starter's minigpt.py, derived from the reference: the cache cut out, then bugs planted."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from grader.errors import HarnessError
+from grader.kit.bugs import Bug
+from grader.kit.edits import Edit, labelled, lines_of, replace, reversed_edits
+from grader.project import REFERENCE
+
+SOURCE = Path(__file__).with_name("cuts.toml")
+
+
+@cache
+def cuts() -> dict[str, Edit]:
+    """Read the cuts, each under a label. Raises HarnessError for a broken file."""
+    try:
+        entries = tomllib.loads(SOURCE.read_text(encoding="utf-8"))["cuts"]
+        return labelled("cut", [Edit.model_validate(entry) for entry in entries])
+    except (OSError, KeyError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise HarnessError(f"{SOURCE}: {error}") from error
+
+
+@cache
+def starter() -> str:
+    """Give minigpt.py without a cache and without bugs."""
+    return replace((REFERENCE / "minigpt.py").read_text(encoding="utf-8"), cuts())
+
+
+def plant(bugs: Iterable[Bug]) -> str:
+    """Give the starter with bugs in it. Raises HarnessError where they overlap."""
+    return replace(starter(), _edits(bugs))
+
+
+def restore(text: str, bugs: Iterable[Bug]) -> str:
+    """Take bugs and cuts back: from a kit's minigpt.py to the reference."""
+    repaired = replace(text, reversed_edits(_edits(bugs)))
+    return replace(repaired, reversed_edits(cuts()))
+
+
+def lines(bug: Bug) -> range:
+    """Give the numbers of the starter's lines that bug changes."""
+    return lines_of(starter(), bug.kit_edit, f"bug {bug.id}")
+
+
+def _edits(bugs: Iterable[Bug]) -> Mapping[str, Edit]:
+    return {f"bug {bug.id} in a kit's minigpt.py": bug.kit_edit for bug in bugs}
