@@ -1,0 +1,2 @@
+def matrix_transpose(X):
+    return X.swapaxes(-1, -2)

@@ -1,0 +1,6 @@
+import torch
+
+
+class MatMul(torch.nn.Module):
+    def forward(self, A, B):
+        return A @ B
