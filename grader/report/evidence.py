@@ -1,0 +1,239 @@
+"""What a check found, ready to be shown: values side by side, the error, the pictures, everything capped."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from grader.models import CheckResult, Evidence, Verdict
+from grader.report import draw, maps
+from grader.report.text import Cut, cut, number, one_line, plain, short
+from grader.report.words import MARKS, Mark
+
+LEAK = 1e-5  # where a causality map brings no tolerance of its own
+AROUND = 60  # characters shown before and after the first that differs
+ITEMS_AROUND = 12  # entries of a list, likewise
+DRAWN = frozenset(
+    {"claim", "expected", "actual", "max_abs_diff", "atol", "first_divergence", "detail", "error", "tokens", "cost"}
+    | {"layer_map", "causality_map", "gradient_map", "ratio", "interval", "threshold", "fraction"}
+)
+
+
+@dataclass(frozen=True)
+class Caps:
+    """How much of what a submission said is shown; smaller ones are tried where a report grows too large."""
+
+    message: int = 2000
+    trace: int = 6000
+    value: int = 600
+    output: int = 16000
+    other_keys: int = 12
+    checks: int = 40
+    pictures: bool = True
+    names: int = 200
+
+
+CAPS = (Caps(), Caps(800, 1200, 240, 4000, 6, 40, True, 60), Caps(200, 240, 80, 1000, 3, 12, False, 15))
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Expected against actual: the same before, what differs, and what follows."""
+
+    before: str
+    expected: str
+    actual: str
+    expected_after: str
+    actual_after: str
+    difference: str  # between two numbers
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An exception of the submission."""
+
+    kind: str
+    message: Cut
+    place: str
+    trace: Cut
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What can be drawn."""
+
+    strip: draw.Strip | None
+    cost: draw.Cost | None
+    interval: draw.Interval | None
+    layers: maps.Map | None
+    causality: maps.Map | None
+    gradient: maps.Map | None
+
+    @property
+    def any(self) -> bool:
+        drawn = (self.strip, self.cost, self.interval, self.layers, self.causality, self.gradient)
+        return any(picture is not None for picture in drawn)
+
+
+@dataclass(frozen=True)
+class CheckView:
+    """One check as a reader sees it."""
+
+    claim: str
+    mark: Mark
+    holds: bool
+    message: Cut
+    sides: Sides | None
+    facts: tuple[tuple[str, str], ...]
+    detail: Cut | None
+    fault: Fault | None
+    pictures: Pictures
+    others: tuple[tuple[str, str], ...]
+    duration_s: float
+
+    @property
+    def has_more(self) -> bool:
+        shown = self.sides or self.detail or self.fault or self.others or self.pictures.any
+        return bool(shown or self.message.text)
+
+
+def check_view(check: CheckResult, caps: Caps) -> CheckView:
+    """Prepare one check."""
+    found = check.evidence
+    claim = found.get("claim")
+    words = check.id.replace("_", " ")
+    claim_text = claim if isinstance(claim, str) and claim else f"{words[:1].upper()}{words[1:]}."
+    others = [(key, value) for key, value in found.items() if key not in DRAWN and value not in (None, "", [], {})]
+    rest = len(others) - caps.other_keys
+    shown = [(short(key, 40), short(plain(value), caps.value)) for key, value in others[: caps.other_keys]]
+    if rest > 0:
+        shown.append(("left out", f"{rest} more values"))
+    detail = found.get("detail")
+    return CheckView(
+        claim=short(claim_text, 400) + _variant(check.id),
+        mark=MARKS[check.verdict],
+        holds=check.verdict in (Verdict.accepted, Verdict.not_applicable),
+        message=cut(check.message, caps.message),
+        sides=_sides(found, caps),
+        facts=_facts(found, caps),
+        detail=cut(plain(detail), caps.message) if detail else None,
+        fault=_fault(found.get("error"), caps),
+        pictures=_pictures(found) if caps.pictures else Pictures(None, None, None, None, None, None),
+        others=tuple(shown),
+        duration_s=check.duration_s,
+    )
+
+
+def _variant(check_id: str) -> str:
+    """Give the case that a check's id names in brackets: `forward[rope]`."""
+    before, bracket, case = check_id.partition("[")
+    return f" ({short(case.removesuffix(']'), 60)})" if bracket and before else ""
+
+
+def _facts(found: Evidence, caps: Caps) -> tuple[tuple[str, str], ...]:
+    facts = []
+    if found.get("first_divergence") not in (None, ""):
+        facts.append(("first divergence", short(plain(found["first_divergence"]), caps.value)))
+    largest, atol = found.get("max_abs_diff"), found.get("atol")
+    if largest is not None:
+        size, limit = draw.real(largest), draw.real(atol)
+        times = f" ({_share(size / limit)})" if size is not None and limit else ""
+        facts.append(("largest difference", number(_three(largest)) + times))
+    if atol is not None:
+        facts.append(("tolerance", number(atol)))
+    if (share := draw.real(found.get("fraction"))) is not None:
+        facts.append(("share that holds", f"{share:.0%}"))
+    return tuple(facts)
+
+
+def _three(value: Any) -> Any:
+    return float(f"{value:.3g}") if isinstance(value, float) else value
+
+
+def _share(ratio: float) -> str:
+    return f"{ratio:,.0f} times the tolerance" if ratio >= 2 else f"{ratio:.2g} of the tolerance"
+
+
+def _sides(found: Evidence, caps: Caps) -> Sides | None:
+    if "expected" not in found and "actual" not in found:
+        return None
+    expected, actual = found.get("expected"), found.get("actual")
+    left, right = draw.real(expected), draw.real(actual)
+    if left is not None and right is not None:
+        return Sides("", number(expected), number(actual), "", "", number(_three(abs(right - left))))
+    if isinstance(expected, str) and isinstance(actual, str):
+        return _texts(expected, actual, caps)
+    if isinstance(expected, list) and isinstance(actual, list):
+        return _lists(expected, actual, caps)
+    return Sides("", short(plain(expected), caps.value), short(plain(actual), caps.value), "", "", "")
+
+
+def _texts(expected: str, actual: str, caps: Caps) -> Sides:
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(expected, actual, strict=False)))
+    start = max(0, same - AROUND)
+    most = min(caps.value, 2 * AROUND)
+    return Sides(
+        before=("…" if start else "") + one_line(expected[start:same]),
+        expected=one_line(expected[same : same + 1]),
+        actual=one_line(actual[same : same + 1]),
+        expected_after=short(expected[same + 1 :], most),
+        actual_after=short(actual[same + 1 :], most),
+        difference="",
+    )
+
+
+def _lists(expected: list[Any], actual: list[Any], caps: Caps) -> Sides:
+    pairs = zip(expected, actual, strict=False)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    start = max(0, same - ITEMS_AROUND)
+
+    def items(data: list[Any]) -> str:
+        shown = " ".join(short(plain(item), 24) for item in data[:ITEMS_AROUND])
+        rest = len(data) - ITEMS_AROUND
+        return short(shown, caps.value) + (f" … ({rest:,} more)" if rest > 0 else "")
+
+    before = " ".join(short(plain(item), 24) for item in expected[start:same])
+    return Sides(
+        before=(f"… ({start:,} before) " if start else "") + short(before, caps.value) + (" " if before else ""),
+        expected=items(expected[same : same + 1]) or "(ends)",
+        actual=items(actual[same : same + 1]) or "(ends)",
+        expected_after=" " + items(expected[same + 1 :]),
+        actual_after=" " + items(actual[same + 1 :]),
+        difference="",
+    )
+
+
+def _fault(error: Any, caps: Caps) -> Fault | None:
+    if not isinstance(error, dict):
+        return None
+    place = short(plain(error["file"]), 200) if error.get("file") else ""
+    if place and error.get("line") is not None:
+        place += f":{short(plain(error['line']), 20)}"
+    trace = plain(error.get("traceback") or "")
+    tail = trace[-caps.trace :]  # the last frames are the ones that say what happened
+    return Fault(
+        kind=short(plain(error.get("type") or "error"), 80),
+        message=cut(plain(error.get("message") or ""), caps.message),
+        place=place,
+        trace=Cut(cut(tail, caps.trace).text, len(trace) - len(tail)),
+    )
+
+
+def _pictures(found: Evidence) -> Pictures:
+    atol = draw.real(found.get("atol"))
+    return Pictures(
+        strip=draw.strip(found.get("tokens")),
+        cost=draw.cost(found.get("cost")),
+        interval=draw.interval({**_of_cost(found.get("cost")), **found}),
+        layers=maps.layer_map(found.get("layer_map"), atol),
+        causality=maps.causality_map(found.get("causality_map"), atol or LEAK),
+        gradient=maps.gradient_map(found.get("gradient_map"), atol),
+    )
+
+
+def _of_cost(cost: Any) -> dict[str, Any]:
+    """Give ratio, interval and threshold where they stand inside `cost`."""
+    return (
+        {key: cost[key] for key in ("ratio", "interval", "threshold") if key in cost} if isinstance(cost, dict) else {}
+    )

@@ -1,0 +1,106 @@
+"""HTML: one file per submission and one for the cohort, each complete in itself and safe to open anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from grader.models import Outcome, Rubric, Scorecard
+from grader.report import ask, cohort, colours, text, view
+from grader.report.evidence import CAPS, Caps
+from grader.report.words import MARKS, OUTCOMES
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+REPORT_BYTES = 900_000  # a report stays under 1 MB
+FILES_SHOWN = 200
+
+
+def render_report(scorecard: Scorecard, rubric: Rubric) -> str:
+    """Write the report of one submission; the same scorecard gives the same bytes.
+
+    Where evidence would make it too large, less of each piece is shown, and how much was cut stands beside it.
+    """
+    page = ""
+    for caps in CAPS:
+        page = _report(scorecard, rubric, caps)
+        if len(page.encode("utf-8", "replace")) <= REPORT_BYTES:
+            break
+    return page
+
+
+def _report(card: Scorecard, rubric: Rubric, caps: Caps) -> str:
+    anchors = {item.id: item.anchors for item in rubric.reviews}
+    return _page(
+        "report",
+        card=card,
+        rubric=rubric,
+        headline=view.headline(card),
+        doubts=view.doubts(card),
+        sections=view.sections(card, rubric, caps),
+        questions=ask.questions(card, rubric),
+        follow_ups=ask.FOLLOW_UPS,
+        most_questions=ask.MOST,
+        anchors=anchors,
+        output=text.cut(card.output, caps.output),
+        files=card.submission.files[: caps.names],
+        refused=tuple(card.submission.refused.items())[: caps.names],
+        graded=card.outcome is Outcome.graded,
+    )
+
+
+def render_index(scorecards: Sequence[Scorecard], rubric: Rubric | None = None) -> str:
+    """Write the page over all submissions, usable at thousands of them."""
+    return _page("index", cohort=cohort.cohort(scorecards, rubric), marks=MARKS)
+
+
+def _page(name: str, **values: object) -> str:
+    style = Markup(colours.css() + _source("page.css") + _source(f"{name}.css"))
+    script = Markup(_source("page.js") + _source(f"{name}.js"))
+    # No 'unsafe-inline': what runs and what styles is named by its hash, everything else is denied.
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return _environment().get_template(f"{name}.html.j2").render(style=style, script=script, policy=policy, **values)
+
+
+@cache
+def _environment() -> Environment:
+    # select_autoescape() would leave .html.j2 alone; and whatever a template prints passes through text.visible.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_final,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters |= {
+        "points": text.points,
+        "seconds": text.seconds,
+        "short": text.short,
+        "mark": MARKS.__getitem__,
+        "outcome": OUTCOMES.__getitem__,
+    }
+    return environment
+
+
+def _final(value: object) -> object:
+    return text.visible(value) if type(value) is str else value
+
+
+@cache
+def _source(name: str) -> str:
+    path = TEMPLATES / name
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _hash(source: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()

@@ -1,0 +1,96 @@
+"""Markdown for the summary of a CI job: a table of all submissions, then what each one lost, while there is room."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from grader.models import CriterionResult, Outcome, Rubric, Scorecard
+from grader.report.text import points, seconds, short
+from grader.report.view import lost
+from grader.report.words import MARKS, OUTCOMES
+
+MOST_BYTES = 190_000  # a job summary may have 200 KB in all
+ROW_SHARE = 0.5  # of the room, at most, for the table
+MESSAGE_CHARS = 300
+
+
+def render(cards: Sequence[Scorecard], rubric: Rubric | None = None) -> str:
+    """Write the summary. What no longer fits is counted, never cut in the middle."""
+    head = ["# Grading", "", _counts(cards), ""]
+    rows = ["| submission | score | bonus | lost | took |", "| :-- | --: | --: | :-- | --: |"]
+    room = MOST_BYTES - _size(head) - _size(rows) - 500
+    kept, left = _fit([_row(card) for card in cards], int(room * ROW_SHARE))
+    room -= _size(kept)
+    parts, unsaid = _fit([_details(card) for card in cards if _has_details(card)], room)
+    lines = [*head, *rows, *kept]
+    if left:
+        lines += ["", f"{left:,} more submissions are in index.html."]
+    lines += ["", *parts]
+    if unsaid:
+        lines += [f"What {unsaid:,} more submissions lost is in their reports."]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _fit(pieces: list[str], room: int) -> tuple[list[str], int]:
+    kept: list[str] = []
+    for piece in pieces:
+        room -= _size([piece])
+        if room < 0:
+            break
+        kept.append(piece)
+    return kept, len(pieces) - len(kept)
+
+
+def _size(lines: list[str]) -> int:
+    return sum(len(line.encode("utf-8", "replace")) + 1 for line in lines)
+
+
+def _counts(cards: Sequence[Scorecard]) -> str:
+    found = [f"{len(cards):,} {'submission' if len(cards) == 1 else 'submissions'}"]
+    for outcome in Outcome:
+        count = sum(card.outcome is outcome for card in cards)
+        if count:
+            found.append(f"{count:,} {OUTCOMES[outcome]}")
+    return ", ".join(found) + "."
+
+
+def _row(card: Scorecard) -> str:
+    score = "no score" if card.score is None else f"{points(card.score)} / {points(card.max_score)}"
+    if card.pending:
+        score += f" ({points(card.pending)} open)"
+    missed = [result.id for result in card.criteria if lost(result)]
+    what = ", ".join(missed[:6]) + (f" and {len(missed) - 6} more" if len(missed) > 6 else "")
+    what = what or (OUTCOMES[card.outcome] if card.outcome is not Outcome.graded else "nothing")
+    bonus = f"+{points(card.bonus)}" if card.bonus else ""
+    return (
+        f"| {code(card.submission.name, 80, cell=True)} | {score} | {bonus} | {what} | {seconds(card.run.duration_s)} |"
+    )
+
+
+def _has_details(card: Scorecard) -> bool:
+    return card.outcome is not Outcome.graded or any(lost(result) for result in card.criteria)
+
+
+def _details(card: Scorecard) -> str:
+    lines = [f"## {code(card.submission.name, 80)}", ""]
+    if card.outcome is not Outcome.graded:
+        lines += [f"{OUTCOMES[card.outcome].capitalize()}: {code(card.reason, 2 * MESSAGE_CHARS)}", ""]
+    lines += [_line(result) for result in card.criteria if lost(result)]
+    return "\n".join([*lines, ""])
+
+
+def _line(result: CriterionResult) -> str:
+    message = next((check.message for check in result.checks if check.verdict is result.verdict and check.message), "")
+    worth = f"{points(result.earned)} of {points(result.points)}{' bonus' if result.bonus else ''}"
+    said = f": {code(message, MESSAGE_CHARS)}" if message else ""
+    return f"- **{result.id}** ({worth}) {MARKS[result.verdict].word}{said}"
+
+
+def code(text: str, most: int, cell: bool = False) -> str:
+    """Put text of a submission into a code span, where Markdown, HTML, links and mentions mean nothing."""
+    shown = short(text, most).strip() or " "
+    longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    span = f"{fence} {shown} {fence}" if shown[0] == "`" or shown[-1] == "`" else f"{fence}{shown}{fence}"
+    return span.replace("|", "\\|") if cell else span

@@ -1,0 +1,121 @@
+"""Text of a submission, made safe to look at: control and bidi characters are shown, not obeyed; long text is cut."""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+COMBINING_MAX = 3  # marks on one letter: enough for any language, too few to paint over the lines above
+# Letters and marks by category, and yet invisible.
+BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {chr(n) for n in range(0xFE00, 0xFE10)}
+
+
+class _Shown(dict[int, str]):
+    """What each character is written as; filled as characters turn up."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        self[code] = char if (char.isprintable() and char not in BLANK) or char in "\n\t" else _name(char)
+        return self[code]
+
+
+_SHOWN = _Shown()
+
+
+def visible(text: str) -> str:
+    """Write every character that would act or hide as its name: ESC as ␛, U+202E as [U+202E].
+
+    Line ends and tabs stay. What is given back holds only characters that XML allows.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    shown = text.replace("\r\n", "\n").translate(_SHOWN)
+    if not any(map(unicodedata.combining, shown)):
+        return shown
+    kept: list[str] = []
+    marks = 0
+    for char in shown:
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        kept.append(char if marks <= COMBINING_MAX else _name(char))
+    return "".join(kept)
+
+
+def _name(char: str) -> str:
+    code = ord(char)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else f"[U+{code:04X}]"
+
+
+def one_line(text: str) -> str:
+    """Like visible, with line ends and tabs shown too."""
+    return visible(text).replace("\n", "␊").replace("\t", "␉")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Text that fits, and how many characters were left out."""
+
+    text: str
+    left_out: int = 0
+
+    @property
+    def note(self) -> str:
+        return f"{self.left_out:,} more characters were cut" if self.left_out else ""
+
+    def __str__(self) -> str:
+        return f"{self.text} … ({self.note})" if self.left_out else self.text
+
+
+def cut(text: str, most: int) -> Cut:
+    """Keep the first characters of a text."""
+    return Cut(visible(text[:most]), max(0, len(text) - most))
+
+
+def short(text: str, most: int) -> str:
+    """Give text on one line, cut where it is too long, with the size of what was cut."""
+    kept = cut(text, most)
+    return one_line(str(kept))
+
+
+def number(value: object) -> str:
+    """Write a number with as many digits as a reader needs."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return short(plain(value), 200)
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) < 10**15 else f"an integer of {value.bit_length()} bits"
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    return f"{value:.6g}"
+
+
+def rough(value: float) -> str:
+    """Write a measured size: three digits, and no exponent where a person would use none."""
+    return f"{value:.3g}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.2g}"
+
+
+def points(value: float) -> str:
+    """Write points: 6, 93.5, 66.67."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def seconds(value: float) -> str:
+    """Write a duration."""
+    if value < 10:
+        return f"{value:.2f} s"
+    if value < 120:
+        return f"{value:.1f} s"
+    return f"{int(value // 60)} min {int(value % 60)} s"
+
+
+def plain(value: Any) -> str:
+    """Write JSON data as text; strings stay bare."""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (RecursionError, ValueError, TypeError):  # nested too deeply, or an integer too long to write
+        return "(data that cannot be written as text)"

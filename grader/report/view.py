@@ -1,0 +1,183 @@
+"""One scorecard, ready for templates/report.html.j2: sections, criteria, the sentence on top, any doubts."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, replace
+
+from grader.models import CriterionResult, Outcome, Rubric, Scorecard, Verdict
+from grader.report import draw
+from grader.report.evidence import Caps, CheckView, check_view
+from grader.report.text import one_line, points, short
+from grader.report.words import MARKS, Mark, section_title
+
+BAR_W = 400.0
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class CriterionView:
+    """One criterion with its checks."""
+
+    result: CriterionResult
+    mark: Mark
+    rationale: str
+    lost: bool  # it is open on the page, and named on top
+    checks: tuple[CheckView, ...]
+    more_checks: int
+    same_fault: str  # a message that all checks share, shown once
+    duration_s: float
+    command: str
+
+
+@dataclass(frozen=True)
+class SectionView:
+    """A group of criteria and its bar."""
+
+    name: str
+    title: str
+    criteria: tuple[CriterionView, ...]
+    earned: float
+    possible: float
+    bonus_earned: float
+    bonus_possible: float
+    bar: tuple[draw.Segment, ...]
+
+    @property
+    def lost(self) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+        """Give what was lost by verdict: (word, ((id, its name within the section), ...))."""
+        words: dict[str, list[tuple[str, str]]] = {}
+        for c in self.criteria:
+            if c.lost:
+                words.setdefault(c.mark.word, []).append((c.result.id, c.result.id.split(".")[-1]))
+        return tuple((word, tuple(found)) for word, found in words.items())
+
+    @property
+    def unused_bonus(self) -> tuple[CriterionView, ...]:
+        return tuple(c for c in self.criteria if c.result.bonus and c.result.verdict is Verdict.missing)
+
+
+def lost(result: CriterionResult) -> bool:
+    """Say whether a reader has to look at this criterion; a bonus that was not handed in is no loss."""
+    if result.verdict in (Verdict.accepted, Verdict.not_applicable):
+        return False
+    return not (result.bonus and result.verdict is Verdict.missing)
+
+
+def sections(card: Scorecard, rubric: Rubric, caps: Caps) -> tuple[SectionView, ...]:
+    """Group the criteria by section, in the scorecard's order."""
+    groups: dict[str, list[CriterionResult]] = {}
+    for result in card.criteria:
+        groups.setdefault(result.section, []).append(result)
+    widest = max((sum(r.points for r in group) for group in groups.values()), default=1.0) or 1.0
+    rationales = {line.id: line.rationale for line in rubric.criteria}
+    views = []
+    for name, group in groups.items():
+        counted = [r for r in group if r.verdict is not Verdict.not_applicable]
+        base, bonus = [r for r in counted if not r.bonus], [r for r in counted if r.bonus]
+        parts = [(r.points, r.earned, _tone(r), r.bonus) for r in group]
+        views.append(
+            SectionView(
+                name=name,
+                title=section_title(name),
+                criteria=tuple(_criterion(r, rationales.get(r.id, ""), card, caps) for r in group),
+                earned=sum(r.earned for r in base),
+                possible=sum(r.points for r in base),
+                bonus_earned=sum(r.earned for r in bonus),
+                bonus_possible=sum(r.points for r in bonus),
+                bar=draw.segments(parts, BAR_W / widest),
+            )
+        )
+    return tuple(views)
+
+
+def _tone(result: CriterionResult) -> str:
+    """Give the colour of a bar's segment: a bonus that was not handed in is empty, not red."""
+    return MARKS[result.verdict].tone if lost(result) or result.verdict is Verdict.accepted else "none"
+
+
+def _criterion(result: CriterionResult, rationale: str, card: Scorecard, caps: Caps) -> CriterionView:
+    # What fails stands above what holds; the order of the checks is kept within both.
+    ordered = sorted(result.checks, key=lambda check: check.verdict in (Verdict.accepted, Verdict.not_applicable))
+    shown = ordered[: caps.checks]
+    messages = {check.message for check in ordered}
+    return CriterionView(
+        result=result,
+        mark=replace(MARKS[result.verdict], tone=_tone(result)),
+        rationale=rationale,
+        lost=lost(result),
+        checks=tuple(check_view(check, caps) for check in shown),
+        more_checks=len(ordered) - len(shown),
+        same_fault=short(messages.pop(), caps.message) if len(messages) == 1 and len(ordered) > 1 else "",
+        duration_s=sum(check.duration_s for check in result.checks),
+        command=command(card, result.id),
+    )
+
+
+def command(card: Scorecard, criterion: str) -> str:
+    """Give the command that repeats one criterion on the inputs of this run."""
+    path = shlex.quote(one_line(f"submissions/{card.submission.name}"))
+    return f"grade {path} --only {criterion} --seed {card.run.seed}"
+
+
+# --- the sentence on top ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The verdict in one sentence, with the tone of its colour and icon."""
+
+    tone: str
+    text: str
+    named: tuple[tuple[str, str], ...]  # lost criteria and the points they cost
+    more: int
+
+
+def headline(card: Scorecard) -> Headline:
+    """Say what came out, in one sentence."""
+    if card.outcome is Outcome.rejected:
+        return Headline("fail", f"Rejected, so nothing was run: {short(card.reason, 600)}", (), 0)
+    if card.outcome is Outcome.harness_error:
+        return Headline("warn", f"No score, by a fault of the harness: {short(card.reason, 600)}", (), 0)
+    base = [r for r in card.criteria if not r.bonus and r.verdict is not Verdict.not_applicable]
+    failed = sorted((r for r in base if lost(r)), key=lambda r: r.earned - r.points)
+    named = tuple((r.id, points(r.points - r.earned)) for r in failed[:MOST_NAMED])
+    if not base:
+        return Headline("none", "Nothing was graded.", (), 0)
+    if not failed:
+        return Headline("pass", f"All {len(base)} criteria are accepted." if len(base) > 1 else "Accepted.", (), 0)
+    if all(r.verdict is Verdict.missing for r in base):
+        return Headline("fail", f"Nothing to grade: all {len(base)} criteria miss their file.", (), 0)
+    files = _missing_files(failed)
+    absent = f" Not handed in: {', '.join(files)}." if files else ""
+    text = f"{len(failed)} of {len(base)} criteria {'is' if len(failed) == 1 else 'are'} not accepted.{absent}"
+    tone = "warn" if all(MARKS[r.verdict].tone == "warn" for r in failed) else "fail"
+    return Headline(tone, text, named, len(failed) - len(named))
+
+
+def _missing_files(failed: list[CriterionResult]) -> list[str]:
+    """Name the files of the contract that the missing criteria complain about."""
+    words = " ".join(check.message for r in failed if r.verdict is Verdict.missing for check in r.checks)
+    return [name for name in ("minigpt.py", "matmul.py", "scan.py") if re.search(rf"\b{re.escape(name)}", words)]
+
+
+def doubts(card: Scorecard) -> tuple[str, ...]:
+    """Say what limits confidence in this scorecard; nothing where it is complete."""
+    found = []
+    if card.outcome is not Outcome.graded:
+        return ()
+    if card.pending:
+        open_ids = [r.id for r in card.criteria if r.verdict is Verdict.inconclusive]
+        found.append(
+            f"{points(card.pending)} points wait for a person: {', '.join(open_ids[:8])} measured inconclusive"
+        )
+    if card.run.only:
+        found.append(f"only criteria that match {short(card.run.only, 80)} were run; the score covers nothing else")
+    if card.run.best_effort:
+        names = "; ".join(short(name, 120) for name in card.run.best_effort[:6])
+        found.append(f"limits that this sandbox holds by best effort: {names}")
+    if card.submission.refused:
+        count = len(card.submission.refused)
+        found.append(f"{count} {'file' if count == 1 else 'files'} of the submission did not come in (see provenance)")
+    return tuple(found)
