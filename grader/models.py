@@ -72,7 +72,7 @@ class Tolerances(Frozen):
     logits_float32: float = Field(5e-4, gt=0)
     logits_float64: float = Field(1e-4, gt=0)
     loss_float32: float = Field(1e-4, gt=0)
-    gradient_float32: float = Field(5e-4, gt=0)
+    gradient_float32: float = Field(2e-3, gt=0)  # of the largest entry of a parameter's gradient
     matmul_float64: float = Field(1e-10, gt=0)
     matmul_float32: float = Field(1e-4, gt=0)
     decode_cost_ratio: float = Field(0.2, gt=0)  # a cached step over a recompute of its prefix

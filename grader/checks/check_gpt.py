@@ -16,7 +16,9 @@ from grader.checks.expect import expect, expect_close, expect_finite, expect_tok
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric, jsonable
 
-LEAK = 1e-5  # a logit may differ by this much when only later tokens changed: rounding, at logits of ordinary size
+# A logit may differ by this much when only later tokens changed: rounding, which sharp attention amplifies.
+LEAK = {"ordinary": 3e-5, "sharp": 1e-3}
+NOISE = 1e-5  # of a gradient entry that is zero in exact arithmetic
 TIE = 2e-3  # two best logits of a fresh model nearer than this are drawn again
 
 
@@ -59,12 +61,12 @@ def check_no_logit_sees_a_later_token(candidate: Candidate, draw: Draw, evidence
         leak = torch.where(later, 0, moved)
         if kind == "ordinary":
             evidence["causality_map"] = {"values": jsonable(moved)}
-        if leak.max() > LEAK:
+        if leak.max() > LEAK[kind]:
             cut, t = divmod(int(leak.argmax()), length)
             raise wrong(
                 f"changing the tokens from position {cut + 1} on moves the logits at position {t} by {leak.max():.3g}",
                 max_abs_diff=float(leak.max()),
-                atol=LEAK,
+                atol=LEAK[kind],
                 first_divergence=f"position {t} sees position {cut + 1}",
             )
 
@@ -203,7 +205,7 @@ def check_gradient_equals_the_reference(
     for train in (False, True):
         _, got = model.loss(idx, train=train)
         for name, gradient in want.items():
-            atol = rubric.tolerances.gradient_float32 * max(1.0, float(gradient.abs().max()))
+            atol = rubric.tolerances.gradient_float32 * float(gradient.abs().max()) + NOISE
             expect_close(got[name], gradient, atol, f"the gradient by {name}", evidence=evidence)
 
 

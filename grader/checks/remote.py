@@ -91,7 +91,7 @@ class RemoteGPT:
         answer, out = self.candidate.call("cache", {"cache": cache})
         lengths = answer.get("lengths")
         expect(
-            isinstance(lengths, list) and len(set(lengths)) == 1,
+            isinstance(lengths, list) and lengths[1:] == lengths[:1],
             f"iterating twice gives {lengths} pairs",
             actual=lengths,
         )
@@ -124,4 +124,6 @@ class RemoteGPT:
         modes, grad = answer.get("modes_changed"), answer.get("grad_mode_changed")
         if not isinstance(modes, int) or not isinstance(grad, bool):
             raise wrong("generate's report of modes is not one")
+        vocab = self.case.vocab
+        expect(bool(((tokens >= 0) & (tokens < vocab)).all()), f"generate gives tokens outside 0 .. {vocab - 1}")
         return Generated(tokens.long(), modes, grad)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -12,7 +13,9 @@ from grader.errors import UsageError
 from grader.models import Frozen, Verdict
 from grader.project import REFERENCE
 
-PARTS = ("minigpt.py", "matmul.py", "scan.py")
+# Each part is imported in a process of its own, so a patch of one part can change only the criteria of that part.
+SCOPES = {"minigpt.py": "[gc]*.*", "matmul.py": "matmul.*", "scan.py": "scan.*"}
+PARTS = tuple(SCOPES)
 
 
 class Replace(Frozen):
@@ -35,6 +38,16 @@ class Entry(Frozen):
     verdicts: dict[str, Verdict] = {}
     without: tuple[str, ...] = ()
     replace: tuple[Replace, ...] = ()
+
+    @property
+    def scope(self) -> str | None:
+        """Give the glob of the criteria that this entry can change, or None for all: the rest need not be graded."""
+        files = {change.file for change in self.replace}
+        named = {*self.fails, *self.may_fail, *self.verdicts}
+        if self.folder or self.without or len(files) != 1:
+            return None
+        glob = SCOPES.get(files.pop())
+        return glob if glob and all(fnmatch(criterion, glob) for criterion in named) else None
 
     def lay(self, target: Path) -> None:
         """Write the submission: the reference, less `without`, plus the folder's files, changed. Raises UsageError."""

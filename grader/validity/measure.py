@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatch
 from math import sqrt
 
 from grader.models import CriterionResult, Frozen, Outcome, Scorecard, Verdict
@@ -95,7 +96,8 @@ def measure(entries: Iterable[Entry], cards: Mapping[tuple[str, int], Scorecard]
         if card.outcome is not Outcome.graded:
             broken[name] = f"seed {seed}: {card.outcome.value}: {card.reason}"
             continue
-        own = [_cell(entry, seed, line) for line in card.criteria]
+        scope = card.run.only or "*"
+        own = [_cell(entry, seed, line) for line in card.criteria if fnmatch(line.id, scope)]
         cells += own
         lost = [cell.criterion for cell in own if cell.verdict is not Verdict.accepted and cell.want != "either"]
         if len(lost) == 1 and entry.fails:

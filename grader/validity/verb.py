@@ -31,12 +31,12 @@ def validity(
 
     from grader import batch
     from grader.models import Job, Scorecard, Verdict
+    from grader.report.validity import render
     from grader.rubric import digest, load
     from grader.sandbox import choose
     from grader.store import write
     from grader.validity import corpus as entries_of
     from grader.validity.measure import measure
-    from grader.report.validity import render
 
     console = Console(stderr=True, soft_wrap=True)
     entries = [entry for entry in entries_of.load(corpus) if fnmatch(entry.name, match)]
@@ -52,7 +52,7 @@ def validity(
         todo = [
             Job(
                 path=str(Path(folder) / entry.name), name=entry.name, rubric=lines, rubric_digest=digest(lines),
-                sandbox=backend.name, seed=one,
+                sandbox=backend.name, seed=one, only=entry.scope,
             )
             for one in range(first, first + seeds)
             for entry in entries

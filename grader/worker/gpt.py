@@ -27,7 +27,8 @@ class Server:
         model = self.module.MiniGPT(self.module.GPTConfig(**args["config"]))
         if not isinstance(model, torch.nn.Module):
             raise Unfit("MiniGPT is not an nn.Module")
-        model.to(getattr(torch, args["dtype"]))
+        # Not .to(dtype): that would drop the imaginary part of a complex table.
+        model = model.double() if args["dtype"] == "float64" else model.float()
         own = {name: list(p.shape) for name, p in torch.nn.Module.state_dict(model).items()}
         problem = compare_names(own, {name: list(t.shape) for name, t in tensors.items()})
         if problem:
@@ -97,7 +98,7 @@ class Server:
                 for i, entry in enumerate(cache):
                     if i >= 64:
                         raise Unfit("iterating over the cache gives more than 64 entries")
-                    key, value = pair(entry, f"entry {i} of the cache")
+                    key, value = pair(tuple(entry), f"entry {i} of the cache")
                     found[f"k{i}"], found[f"v{i}"] = plain(key, f"K of layer {i}"), plain(value, f"V of layer {i}")
                 lengths.append(len(found) // 2)
         return {"lengths": lengths}, found
