@@ -175,11 +175,13 @@ class BubblewrapRoom:
 
 
 def _best_effort(group: cgroup.Group | None) -> tuple[str, ...]:
-    missing = group.missing if group else ("memory", "swap", "processes")
+    missing = group.missing if group else ("memory", *(("swap",) if cgroup.machine_swaps() else ()), "processes")
+    # The kernel never counts root's processes.
+    instead = "nothing instead, because root runs it" if os.getuid() == 0 else "a limit on this sandbox's user instead"
     words = {
         "memory": "memory: no control group here; a limit on each process's data instead",
         "swap": "swap: this kernel cannot forbid it to one sandbox",
-        "processes": "processes: no control group here; a limit on this sandbox's user instead",
+        "processes": f"processes: no control group here; {instead}",
     }
     return tuple(words[name] for name in missing)
 

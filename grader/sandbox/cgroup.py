@@ -131,6 +131,14 @@ def of_process(pid: int, expect: str = "") -> Meter | None:
     return Meter(cpu, oom) if cpu and cpu.exists() else None
 
 
+def machine_swaps() -> bool:
+    """Tell whether this machine swaps at all; where it does not, there is nothing to forbid."""
+    try:
+        return len(Path("/proc/swaps").read_text().splitlines()) > 1
+    except OSError:
+        return True
+
+
 # --- files of a group -------------------------------------------------------------------------------------------------
 
 
@@ -144,12 +152,10 @@ def _set(folder: Path, name: str, value: str) -> bool:
 
 
 def _swap_is_bounded(folder: Path, v2: bool, bytes_: str) -> bool:
-    """Forbid swap beyond the memory limit; where nothing is swapped at all there is nothing to forbid."""
+    """Forbid swap beyond the memory limit."""
     if _set(folder, "memory.swap.max", "0") if v2 else _set(folder, "memory.memsw.limit_in_bytes", bytes_):
         return True
-    with contextlib.suppress(OSError):
-        return len(Path("/proc/swaps").read_text().splitlines()) <= 1
-    return False
+    return not machine_swaps()
 
 
 def _cpu_s(path: Path | None) -> float | None:

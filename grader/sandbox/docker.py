@@ -7,11 +7,14 @@ import io
 import json
 import os
 import random
+import socket
 import struct
 import sys
 import time
 import uuid
+import weakref
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -59,10 +62,12 @@ class DockerSandbox:
 
     def __init__(self) -> None:
         try:
-            self._client = docker.from_env(version="auto", timeout=API_TIMEOUT_S)
+            found = {**os.environ, "DOCKER_HOST": _find_engine()}
+            self._client = docker.from_env(version="auto", timeout=API_TIMEOUT_S, environment=found)
             self._info: dict[str, Any] = self._client.info()
         except ENGINE_FAULTS as error:
             raise HarnessError(f"no Docker engine answers ({_short(error)}); {NO_ENGINE}") from error
+        weakref.finalize(self._client, self._client.api.close)  # its idle connections; rooms may outlive us
         self._image: str | None = None
 
     def prepare(self, progress: Progress) -> None:
@@ -276,6 +281,27 @@ class DockerRoom:
         how += ", out of memory" if state.get("OOMKilled") else ""
         words = self._last_words.decode(errors="replace").strip()
         return SandboxGone(how + (f"; its last words: {words}" if words else ""))
+
+
+def _find_engine() -> str:
+    """Give the address that DOCKER_HOST names, or of the first usual socket that is answered. Raises OSError."""
+    named = os.environ.get("DOCKER_HOST")
+    if named and not named.startswith("unix://"):
+        return named
+    usual = ["/var/run/docker.sock", str(Path.home() / ".docker/run/docker.sock")]  # the second: Docker Desktop
+    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+        usual.append(f"{runtime}/docker.sock")  # an engine without root
+    problem: OSError | None = None
+    for path in [named.removeprefix("unix://")] if named else usual:
+        with socket.socket(socket.AF_UNIX) as knock:
+            knock.settimeout(API_TIMEOUT_S)
+            try:
+                knock.connect(path)
+                return f"unix://{path}"
+            except OSError as error:
+                problem = problem or OSError(f"{path}: {error.strerror or error}")
+    assert problem
+    raise problem
 
 
 class _Builder:
