@@ -160,7 +160,8 @@ def run(
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         status = pytest.main(arguments, plugins=[plugin])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
-        raise HarnessError(f"the judge's pytest ended with {status!r}: {said.getvalue()[-2000:]}")
+        faults = [str(c.get("longrepr", "")) for c in plugin.report.get("collectors", []) if c["outcome"] == "failed"]
+        raise HarnessError(f"the judge's pytest ended with {status!r}: {(said.getvalue() + ''.join(faults))[-2000:]}")
     results: dict[str, list[CheckResult]] = {}
     for test in plugin.report.get("tests", []):
         found = dict(entry for properties in test.get("user_properties", []) for entry in properties.items())

@@ -201,7 +201,11 @@ def check_gradcheck_passes(candidate: Candidate, draw: Draw) -> None:
             return got.grads["A"], got.grads["B"]
 
     for a, b in (((3, 4), (4, 2)), ((2, 2, 3), (2, 3, 2))):
-        run_gradcheck(Remote.apply, [draw.normal(*a), draw.normal(*b)], f"{list(a)} @ {list(b)}")
+        A, B = draw.normal(*a), draw.normal(*b)
+        # A constant has the right gradient, zero, and multiplies nothing.
+        alive = not torch.equal(apply(candidate, A, B).C, apply(candidate, 2 * A, B).C)
+        expect(alive, f"{list(a)} @ {list(b)}: the result does not depend on A")
+        run_gradcheck(Remote.apply, [A, B], f"{list(a)} @ {list(b)}")
 
 
 def run_gradcheck(function: Any, inputs: list[Tensor], what: str) -> None:
