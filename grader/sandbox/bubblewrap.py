@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
@@ -79,27 +80,40 @@ class BubblewrapSandbox:
         if swept := cgroup.sweep():
             progress(f"swept {swept} control groups that dead runs left")
         environment.packages()
+        try:
+            seccomp.bpf()
+        except (ImportError, RuntimeError, OSError) as error:
+            raise HarnessError(
+                f"system calls cannot be filtered: {error}; install libseccomp (Debian, Ubuntu: apt-get install "
+                "libseccomp2) and the Python package pyseccomp, or use --sandbox docker"
+            ) from error
 
     def open(self, limits: Limits, program: str | None = None) -> BubblewrapRoom:
         group = cgroup.create(limits)
-        scope_prefix = None if group else scope.prefix(limits)
         seat = cpus.take_seat()
         try:
-            with _sealed(seccomp.bpf()) as rules, _sealed(_nul_separated(self._walls(limits))) as walls:
-                walls_fd, rules_fd = walls.fileno(), rules.fileno()
-                doors = group.doors if group else ()
-                argv = ["/bin/sh", "-c", ENTER, "sh", str(OPEN_FILES), str(len(doors)), *doors, *(scope_prefix or ())]
-                argv += [self._bwrap, "--args", str(walls_fd), "--seccomp", str(rules_fd)]
-                if group is None and scope_prefix is None and self._prlimit:
-                    argv += [INSIDE_PRLIMIT, f"--nproc={limits.processes + SPARE_PROCESSES}"]
-                argv += [environment.interpreter()[0], *command(program)]
-                process = _starter.submit(_start, argv, (walls_fd, rules_fd), seat.number).result()
-        except OSError as error:
+            in_scope = None if group else scope.prefix(limits)
+            process = self._spawn(limits, program, group.doors if group else (), in_scope, seat)
+            return BubblewrapRoom(process, scope.find(process.pid) if in_scope else group, seat)
+        except BaseException as error:
             if group:
                 group.remove()
             seat.close()
-            raise HarnessError(f"bubblewrap could not be started: {error}; see `grader doctor`") from error
-        return BubblewrapRoom(process, group or (scope.find(process.pid) if scope_prefix else None), seat)
+            if isinstance(error, OSError):
+                raise HarnessError(f"bubblewrap could not be started: {error}; see `grader doctor`") from error
+            raise
+
+    def _spawn(
+        self, limits: Limits, program: str | None, doors: Sequence[str], in_scope: list[str] | None, seat: cpus.Seat
+    ) -> subprocess.Popen[bytes]:
+        with _sealed(seccomp.bpf()) as rules, _sealed(_nul_separated(self._walls(limits))) as walls:
+            walls_fd, rules_fd = walls.fileno(), rules.fileno()
+            argv = ["/bin/sh", "-c", ENTER, "sh", str(OPEN_FILES), str(len(doors)), *doors, *(in_scope or ())]
+            argv += [self._bwrap, "--args", str(walls_fd), "--seccomp", str(rules_fd)]
+            if not doors and not in_scope and self._prlimit:
+                argv += [INSIDE_PRLIMIT, f"--nproc={limits.processes + SPARE_PROCESSES}"]
+            argv += [environment.interpreter()[0], *command(program)]
+            return _starter.submit(_start, argv, (walls_fd, rules_fd), seat.number).result()
 
     def _walls(self, limits: Limits) -> list[str]:
         """Give bwrap's arguments: what is inside, and how little of it can be changed."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import functools
 import importlib.metadata
 import io
+import json
 import os
 import sys
 from pathlib import Path
+
+import platformdirs
 
 from grader.errors import HarnessError
 
@@ -56,13 +60,44 @@ def interpreter() -> tuple[str, list[str]]:
 def packages() -> tuple[str, ...]:
     """Give the bwrap arguments that put PACKAGES and all they depend on under SITE, entry by entry."""
     args: list[str] = []
+    for source, entry in _remembered():
+        args += ["--ro-bind", source, f"{SITE}/{entry}"]
+    return tuple(args)
+
+
+def _remembered() -> list[list[str]]:
+    """Give source and name of every entry: looked up once, and again when a folder of packages has changed."""
+    folders = [(path, Path(path).stat().st_mtime_ns) for path in sys.path if _holds_packages(path)]
+    state = json.dumps([PACKAGES, sys.version, folders])
+    memory = Path(platformdirs.user_cache_dir("grader")) / "packages.json"
+    try:
+        kept = json.loads(memory.read_text())
+        if kept["state"] == state:
+            return list(kept["entries"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    entries = _look_up()
+    with contextlib.suppress(OSError):  # a home that cannot be written to only costs the time
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        new = memory.with_suffix(f".{os.getpid()}")
+        new.write_text(json.dumps({"state": state, "entries": entries}))
+        new.replace(memory)
+    return entries
+
+
+def _holds_packages(path: str) -> bool:
+    return path.endswith("-packages") and Path(path).is_dir()
+
+
+def _look_up() -> list[list[str]]:
+    found: list[list[str]] = []
     for name in _closure(PACKAGES):
         distribution = importlib.metadata.distribution(name)
         for entry in _entries(distribution):
             source = Path(str(distribution.locate_file(entry)))
             if source.exists():
-                args += ["--ro-bind", str(source.resolve()), f"{SITE}/{entry}"]
-    return tuple(args)
+                found.append([str(source.resolve()), entry])
+    return found
 
 
 def _closure(names: tuple[str, ...]) -> list[str]:

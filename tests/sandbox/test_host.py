@@ -18,7 +18,7 @@ from rooms import ROOT, a_room, read_until, run_to_end
 
 from grader.errors import HarnessError, UsageError
 from grader.models import Limits
-from grader.sandbox import bubblewrap, cgroup, choose, cpus, doctor, image, owner, scope, seccomp
+from grader.sandbox import bubblewrap, cgroup, choose, cpus, doctor, environment, image, owner, scope, seccomp
 from grader.sandbox import docker as docker_backend
 from grader.sandbox.base import Usage
 
@@ -179,6 +179,27 @@ def test_a_bwrap_that_fails_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(bubblewrap.BubblewrapSandbox, "_walls", lambda self, limits: ["--ro-bind", "/not-there", "/x"])
     with pytest.raises(Exception, match=r"ended with status 1; its last words: bwrap: .*not-there"):
         run_to_end(sandbox, "print(1)")
+
+
+def test_the_packages_are_looked_up_again_when_one_was_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The list of packages is remembered between runs, until a folder of packages changes."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    monkeypatch.setattr(sys, "path", [*sys.path, str(site)])
+    looked: list[int] = []
+    monkeypatch.setattr(environment, "_look_up", lambda: looked.append(1) or [["/some/torch", "torch"]])
+    for _ in range(2):
+        environment.packages.cache_clear()
+        assert environment.packages() == ("--ro-bind", "/some/torch", "/opt/site/torch")
+    assert len(looked) == 1
+    (site / "another").mkdir()
+    environment.packages.cache_clear()
+    environment.packages()
+    assert len(looked) == 2
+    environment.packages.cache_clear()
 
 
 # --- the engine -------------------------------------------------------------------------------------------------------
