@@ -176,7 +176,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="windows a step")
     parser.add_argument("--lr", type=float, default=3e-3, help="peak learning rate")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1, help="one makes a run repeatable to the bit on one machine")
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
 

@@ -173,9 +173,11 @@ def test_the_margins_are_true_and_large(checkpoint: Checkpoint):
     block = checkpoint.config["block_size"]
     for golden in checkpoint.prompts:
         tokens = checkpoint.encode(golden.prompt + golden.expected)
+        whole = model(torch.tensor([tokens[: min(block, len(tokens) - 1)]]))[0][0]  # [<= block, V]
         gaps = []
         for stop in range(len(golden.prompt), len(tokens)):
-            logits = model(torch.tensor([tokens[max(0, stop - block) : stop]]))[0][0, -1]  # [V]
+            window = torch.tensor([tokens[max(0, stop - block) : stop]])
+            logits = whole[stop - 1] if stop <= block else model(window)[0][0, -1]  # [V]
             best, second = logits.topk(2).values.tolist()
             assert int(logits.argmax()) == tokens[stop]
             gaps.append(best - second)
@@ -207,7 +209,7 @@ def test_a_bug_visibly_changes_the_text(name: str, checkpoint: Checkpoint):
     old, new = BUGS.get(name) or POSITION_BUGS[checkpoint.config["positions"]]
     assert MINIGPT.count(old) == 1
     model = build(checkpoint, MINIGPT.replace(old, new))
-    assert max(difference(said(model, checkpoint, g), g.expected) for g in checkpoint.prompts) > 0.1
+    assert any(difference(said(model, checkpoint, g), g.expected) > 0.1 for g in checkpoint.prompts)
 
 
 def difference(text: str, expected: str) -> float:
