@@ -44,6 +44,7 @@ def restore(text: str, bugs: Iterable[Bug]) -> str:
     return replace(repaired, reversed_edits(cuts()))
 
 
+@cache
 def lines(bug: Bug) -> range:
     """Give the numbers of the starter's lines that bug changes."""
     return lines_of(starter(), bug.kit_edit, f"bug {bug.id}")

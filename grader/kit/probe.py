@@ -27,7 +27,7 @@ class Trial:
     weights: dict[str, Tensor]
     prompts: Tensor  # [B, T], B > 1
     long: Tensor  # [1, T], T a little below block_size
-    new: int = 24
+    new: int = 16
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,6 @@ def observe(source: str, trial: Trial) -> Observation:
         with torch.no_grad():
             loss = float(model(trial.prompts, trial.prompts)[1])
         text = _generated(model, trial.prompts, trial.new)
-        # A fault in the window shows within half a block even where the window would first slide at its end.
         long_text = _generated(model, trial.long, trial.config["block_size"] - trial.long.size(1) + 8)
         modes = _modes(model, trial.prompts[:, :8])
     return Observation(text, long_text, loss, modes)

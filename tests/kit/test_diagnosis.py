@@ -1,0 +1,147 @@
+"""The diagnosis earns what it names rightly, and naming at random earns nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from grader.kit import choice
+from grader.kit.diagnosis import MOST_BYTES, diagnose
+from grader.kit.keys import Key
+from grader.models import BUG_CLASSES, CheckResult, Verdict
+
+PLANTED = ("mask", "positions", "loss-shift", "window")
+KEY = Key(
+    kit="k-1",
+    made_at="2026-01-01T00:00:00+00:00",
+    seed=1,
+    positions="learned",
+    bugs=("mask-upper", "positions-reversed", "loss-sign", "window-half"),
+    classes=PLANTED,
+)
+KEYS = {"k-1": KEY}
+
+
+def toml(*classes: str, kit: str = 'kit = "k-1"\n') -> bytes:
+    return (kit + "".join(f'[[diagnosis]]\nbug = "{name}"\n' for name in classes)).encode()
+
+
+def judged(*classes: str) -> CheckResult:
+    return diagnose(toml(*classes), "k-1", KEYS)
+
+
+def fraction(*classes: str) -> float:
+    earned = judged(*classes).evidence["fraction"]
+    assert isinstance(earned, float)
+    return earned
+
+
+def test_all_classes_and_no_other_is_full_marks() -> None:
+    """Order does not matter; the evidence says what was planted."""
+    result = judged(*reversed(PLANTED))
+    assert (result.verdict, result.evidence["fraction"]) == (Verdict.accepted, 1.0)
+    assert result.evidence["planted"] == sorted(PLANTED)
+    assert result.evidence["missed"] == result.evidence["wrong"] == []
+
+
+@pytest.mark.parametrize(
+    ("classes", "earned"),
+    [
+        (("mask", "positions", "loss-shift"), 0.75),
+        (("mask", "mask", "mask"), 0.25),  # a class counts once
+        ((*PLANTED, "heads"), 0.75),
+        (("mask", "heads"), 0.0),
+        (("heads", "qkv", "mask"), 0.0),
+        ((), 0.0),
+    ],
+)
+def test_recall_less_what_was_wrong(classes: tuple[str, ...], earned: float) -> None:
+    """A right class earns its share, a class that the kit does not hold costs as much."""
+    assert fraction(*classes) == earned
+    assert judged(*classes).verdict is (Verdict.partial if earned else Verdict.wrong_answer)
+
+
+@pytest.mark.parametrize("count", range(1, choice.MOST + 1))
+def test_naming_everything_earns_nothing(count: int) -> None:
+    """However many bugs a kit holds, the list of all classes is worth as much as an empty one."""
+    classes = BUG_CLASSES[:count]
+    key = KEY.model_copy(update={"classes": classes})
+    assert diagnose(toml(*BUG_CLASSES), "k-1", {"k-1": key}).evidence["fraction"] == 0.0
+    assert diagnose(toml(*classes), "k-1", {"k-1": key}).evidence["fraction"] == 1.0
+
+
+def test_a_class_that_does_not_exist_counts_as_wrong_and_is_named() -> None:
+    """A misspelling is shown, so that a person can be kind about it."""
+    result = judged(*PLANTED, "loss")
+    assert result.evidence["fraction"] == 0.75
+    assert "loss: no such class" in result.message
+
+
+def test_spelling_of_a_class_is_read_kindly() -> None:
+    """Case, spaces and underscores are no part of a diagnosis."""
+    assert fraction("MASK", " positions ", "loss_shift", "Window") == 1.0
+
+
+def test_unknown_keys_are_let_be_and_known_ones_are_kept() -> None:
+    """Candidates may note what they like; where and test are shown to the reviewer."""
+    source = b'kit = "k-1"\nmood = 3\n[[diagnosis]]\nbug = "mask"\nwhere = "minigpt.py:61"\nwhy = []\n'
+    result = diagnose(source, "k-1", KEYS)
+    assert result.evidence["entries"] == [{"bug": "mask", "where": "minigpt.py:61"}]
+    assert result.evidence["fraction"] == 0.25
+
+
+def test_without_a_kit_it_does_not_apply() -> None:
+    """A submission made by hand loses nothing."""
+    assert diagnose(None, None, KEYS).verdict is Verdict.not_applicable
+    assert diagnose(b"", None, KEYS).verdict is Verdict.not_applicable
+    assert diagnose(toml("mask", kit=""), None, KEYS).verdict is Verdict.not_applicable
+
+
+def test_a_kit_without_a_key_earns_nothing() -> None:
+    """An invented kit id cannot turn the diagnosis off."""
+    for result in (diagnose(toml("mask"), "k-2", KEYS), diagnose(toml("mask", kit='kit = "k-2"\n'), None, KEYS)):
+        assert (result.verdict, result.evidence["fraction"]) == (Verdict.wrong_answer, 0.0)
+        assert "'k-2' has no key" in result.message
+
+
+def test_the_kit_that_the_grader_was_told_wins() -> None:
+    """What the interviewer handed out is not for the submission to say."""
+    other = KEY.model_copy(update={"kit": "k-2", "classes": ("heads",)})
+    result = diagnose(toml("mask", kit='kit = "k-1"\n'), "k-2", KEYS | {"k-2": other})
+    assert result.evidence["planted"] == ["heads"]
+
+
+def test_no_submission_toml_for_a_kit_is_missing() -> None:
+    """Leaving the diagnosis out is not a way around it."""
+    result = diagnose(None, "k-1", KEYS)
+    assert (result.verdict, result.evidence["fraction"]) == (Verdict.missing, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (b"kit = ", "cannot be read"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"a = " + b"[" * 8000, "cannot be read"),
+        (b"#" * (MOST_BYTES + 1), "the limit is 16,384"),
+        (b'kit = "k-1"\ndiagnosis = 3', "list of tables"),
+        (b'kit = "k-1"\n[diagnosis]\nbug = "mask"', "list of tables"),
+        (b'kit = "k-1"\n[[diagnosis]]\nclass = "mask"', "diagnosis 1"),
+        (b'kit = "k-1"\n[[diagnosis]]\nbug = 3', "diagnosis 1"),
+    ],
+)
+@pytest.mark.parametrize("kit", ["k-1", None])
+def test_a_broken_submission_toml_earns_nothing_and_says_why(source: bytes, reason: str, kit: str | None) -> None:
+    """Breaking the file is no way around the diagnosis either, whether or not the kit is known from elsewhere."""
+    result = diagnose(source, kit, KEYS)
+    assert (result.verdict, result.evidence["fraction"]) == (Verdict.wrong_answer, 0.0)
+    assert reason in result.message
+
+
+def test_a_kit_id_that_is_no_text_is_named() -> None:
+    """A slip in the first line is told apart from a kit that was never given."""
+    assert "kit in submission.toml must be a text" in diagnose(b"kit = 3\n", None, KEYS).message
+
+
+def test_long_texts_do_not_reach_the_scorecard() -> None:
+    """What a candidate writes is cut before it is stored."""
+    assert len(judged("x" * 5000).model_dump_json()) < 1000
