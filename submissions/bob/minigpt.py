@@ -135,7 +135,11 @@ class MiniGPT(nn.Module):
         # TODO use cache.pairs; for now the result is right, if slow
         idx = torch.cat([cache.tokens, tokens], dim=1)
         logits, pairs = self.run(idx)
-        return logits[:, -tokens.size(1) :], Cache(idx, pairs)
+        n = cache.tokens.size(1)
+        grown = []
+        for (old_k, old_v), (k, v) in zip(cache.pairs, pairs):
+            grown.append((torch.cat([old_k, k[:, :, n:]], dim=2), torch.cat([old_v, v[:, :, n:]], dim=2)))
+        return logits[:, -tokens.size(1) :], Cache(idx, grown)
 
     @torch.no_grad()
     def generate(self, idx, max_new_tokens, use_cache=True):
