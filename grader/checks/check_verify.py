@@ -14,7 +14,7 @@ from grader.kit.bugs import Bug, apply, load_bugs
 from grader.models import Evidence, Verdict, jsonable
 from grader.project import REFERENCE
 
-SERIES = {"minigpt.py": 5, "matmul.py": 2, "scan.py": 1}  # how many bugs of each file a run plants
+SERIES = {"minigpt.py": 4, "matmul.py": 1, "scan.py": 1}  # how many bugs of each file a run plants
 ENOUGH = 0.8  # of the series caught is full marks; below, the share caught is earned
 AT_ONCE = 2
 
@@ -41,24 +41,21 @@ def check_tests_pass_on_the_reference_and_catch_planted_bugs(
     failed = sorted(test for test, outcome in on_reference.items() if outcome == "failed")
     if failed:
         raise wrong(
-            f"{len(failed)} of {len(on_reference)} tests fail on the reference: {', '.join(failed[:5])}",
+            f"a test fails on the reference: {', '.join(failed[:5])}",
             actual=failed[:50],
         )
     if "passed" not in on_reference.values():
         raise wrong("no test passes on the reference")
-    judge_series(bugs, [ran[i + 1] for i in range(len(bugs))], on_reference, evidence)
+    judge_series(bugs, [ran[i + 1] for i in range(len(bugs))], evidence)
 
 
-def judge_series(
-    bugs: list[Bug], results: list[Outcomes | CandidateFault], on_reference: Outcomes, evidence: Evidence
-) -> None:
-    """Count the planted bugs that a test caught, one that passes on the reference."""
+def judge_series(bugs: list[Bug], results: list[Outcomes | CandidateFault], evidence: Evidence) -> None:
+    """Count the planted bugs that a test caught; on the reference none failed."""
     caught: dict[str, list[str]] = {}
     for bug, outcomes in zip(bugs, results, strict=True):
         if isinstance(outcomes, CandidateFault):
             continue  # a run that did not end says nothing
-        passing = {test for test, outcome in on_reference.items() if outcome == "passed"}
-        caught[bug.id] = sorted(test for test in passing if outcomes.get(test, "failed") == "failed")
+        caught[bug.id] = sorted(test for test, outcome in outcomes.items() if outcome == "failed")
     killed = [bug.id for bug in bugs if caught.get(bug.id)]
     lived = [bug.id for bug in bugs if bug.id not in killed]
     share = len(killed) / len(bugs)

@@ -39,7 +39,8 @@ class Server:
         import pytest
 
         outcomes = Outcomes()
-        options = ["/submission/tests", "--rootdir", "/submission", "-p", "no:cacheprovider", "-q", "--tb=line"]
+        # The first failure decides, on the reference as on a planted bug, and saves the time of the rest.
+        options = ["/submission/tests", "--rootdir", "/submission", "-p", "no:cacheprovider", "-x", "-q", "--tb=line"]
         with contextlib.redirect_stdout(io.StringIO()):
             status = pytest.main(options, plugins=[outcomes])
         if len(outcomes.tests) > TESTS_LIMIT:
