@@ -161,6 +161,8 @@ def run(
         status = pytest.main(arguments, plugins=[plugin])
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         faults = [str(c.get("longrepr", "")) for c in plugin.report.get("collectors", []) if c["outcome"] == "failed"]
+        if status == pytest.ExitCode.INTERRUPTED and not faults:
+            raise KeyboardInterrupt  # which pytest took for itself
         raise HarnessError(f"the judge's pytest ended with {status!r}: {(said.getvalue() + ''.join(faults))[-2000:]}")
     results: dict[str, list[CheckResult]] = {}
     for test in plugin.report.get("tests", []):
