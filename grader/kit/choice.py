@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 from random import Random
 
 from grader.errors import UsageError
@@ -20,6 +20,7 @@ GROUPS = {
 MIX = ("attention", "structure", "training", "generation", "attention")
 COUNT = 4
 MOST = len(MIX)  # with fewer than half of the eleven classes planted, declaring all of them earns nothing
+APART = 3  # lines, at least, from one drawn bug to the next, so that finding one is not finding two
 WEIGHT = 2  # the mean weight of a kit's bugs, exactly
 TRIES = 200
 
@@ -80,7 +81,10 @@ def candidates(count: int, random: Random, positions: str) -> Iterator[tuple[Bug
 
 
 def _fits(bugs: tuple[Bug, ...]) -> bool:
-    return sum(bug.weight for bug in bugs) == WEIGHT * len(bugs) and clash(bugs) is None
+    if sum(bug.weight for bug in bugs) != WEIGHT * len(bugs) or clash(bugs):
+        return False
+    places = sorted((cuts.lines(bug) for bug in bugs), key=lambda lines: lines.start)
+    return all(second.start - first.stop >= APART - 1 for first, second in pairwise(places))
 
 
 def _products(pools: Sequence[Sequence[Bug]]) -> Iterator[tuple[Bug, ...]]:
