@@ -21,6 +21,7 @@ def validity(
     seed: Annotated[int | None, typer.Option(min=0, help="The first seed; drawn at random when absent.")] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Entries at once.")] = 2,
     match: Annotated[str, typer.Option(help="Only entries whose name matches this glob.")] = "*",
+    every: Annotated[int, typer.Option(min=1, help="Only each Nth entry: a quick look.")] = 1,
     sandbox: Annotated[str, typer.Option(help="auto, docker or bubblewrap.")] = "auto",
     rubric: Annotated[Path, typer.Option(help="The rubric.")] = DEFAULT_RUBRIC,
 ) -> int:
@@ -39,7 +40,7 @@ def validity(
     from grader.validity.measure import measure
 
     console = Console(stderr=True, soft_wrap=True)
-    entries = [entry for entry in entries_of.load(corpus) if fnmatch(entry.name, match)]
+    entries = [entry for entry in entries_of.load(corpus) if fnmatch(entry.name, match)][::every]
     lines = load(rubric)
     first = secrets.randbelow(2**31) if seed is None else seed
     backend = choose(sandbox)
@@ -76,6 +77,8 @@ def validity(
     for criterion, rate in result.detection.items():
         sole = len(result.sole_criterion.get(criterion, ()))
         say.print(f"  {criterion:18} catches {rate.hits} of {rate.of}" + (f", {sole} of them alone" if sole else ""))
+    idle = sorted(set(result.checks) - set(result.sole_check))
+    say.print(f"checks without which nothing here would be missed: {', '.join(idle) or 'none'}")
     for name, why in result.broken.items():
         say.print(f"BROKEN {name}: {why}", markup=False)
     for cell in result.surprises:
