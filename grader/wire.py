@@ -107,7 +107,9 @@ class MessageReader:
         if header_bytes > HEADER_LIMIT:
             raise WireError(f"a header says {header_bytes} bytes; the limit is {HEADER_LIMIT}")
         if payload_bytes > self._limit:
-            raise TooLarge(f"a reply says {payload_bytes} bytes; the limit is {self._limit} (limits.reply_mib in the rubric)")
+            raise TooLarge(
+                f"a reply says {payload_bytes} bytes; the limit is {self._limit} (limits.reply_mib in the rubric)"
+            )
         start, end = LENGTHS.size + header_bytes, LENGTHS.size + header_bytes + payload_bytes
         if len(self._buffer) < end:
             return None
