@@ -38,6 +38,7 @@ def _positive(data: Any, length: int) -> list[float] | None:
 # --- token strip ------------------------------------------------------------------------------------------------------
 
 COLUMNS, CELL, ROWS_SHOWN, BAND = 72, 10.0, 3, 64
+TOKENS = 4096  # that are compared; no check generates more
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ def strip(data: Any) -> Strip | None:
 
 def _tokens(data: Any) -> list[str]:
     if isinstance(data, str):
-        return list(data)
+        return list(data[:TOKENS])
     if isinstance(data, list) and all(isinstance(item, str) for item in data):
-        return [str(item) for item in data]
+        return [str(item) for item in data[:TOKENS]]
     return []
 
 

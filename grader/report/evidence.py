@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from grader.models import CheckResult, Evidence, Verdict
 from grader.report import draw, maps
-from grader.report.text import Cut, cut, number, one_line, plain, short
+from grader.report.text import Cut, cut, cut_front, number, one_line, plain, short
 from grader.report.words import MARKS, Mark
 
 LEAK = 1e-5  # where a causality map brings no tolerance of its own
 AROUND = 60  # characters shown before and after the first that differs
+SHORT_LIST = 8  # a shape, say: read as a whole, not by its first difference
 ITEMS_AROUND = 12  # entries of a list, likewise
 DRAWN = frozenset(
     {"claim", "expected", "actual", "max_abs_diff", "atol", "first_divergence", "detail", "error", "tokens", "cost"}
@@ -25,6 +26,7 @@ class Caps:
     """How much of what a submission said is shown; smaller ones are tried where a report grows too large."""
 
     message: int = 2000
+    line: int = 400  # a claim, a key, the kind or place of an error
     trace: int = 6000
     value: int = 600
     output: int = 16000
@@ -34,7 +36,12 @@ class Caps:
     names: int = 200
 
 
-CAPS = (Caps(), Caps(800, 1200, 240, 4000, 6, 40, True, 60), Caps(200, 240, 80, 1000, 3, 12, False, 15))
+CAPS = (
+    Caps(),
+    Caps(message=800, line=200, trace=1200, value=240, output=4000, other_keys=6, names=60),
+    Caps(message=200, line=100, trace=240, value=80, output=1000, other_keys=3, checks=12, pictures=False, names=15),
+    Caps(message=80, line=60, trace=80, value=40, output=400, other_keys=0, checks=2, pictures=False, names=5),
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class Sides:
     expected_after: str
     actual_after: str
     difference: str  # between two numbers
+    differ: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,16 +110,17 @@ def check_view(check: CheckResult, caps: Caps) -> CheckView:
     """Prepare one check."""
     found = check.evidence
     claim = found.get("claim")
-    words = check.id.replace("_", " ")
-    claim_text = claim if isinstance(claim, str) and claim else f"{words[:1].upper()}{words[1:]}."
+    claim_text = claim if isinstance(claim, str) and claim else f"{check.id.replace('_', ' ')}."
     others = [(key, value) for key, value in found.items() if key not in DRAWN and value not in (None, "", [], {})]
     rest = len(others) - caps.other_keys
-    shown = [(short(key, 40), short(plain(value), caps.value)) for key, value in others[: caps.other_keys]]
+    shown = [
+        (short(key, min(40, caps.line)), short(plain(value), caps.value)) for key, value in others[: caps.other_keys]
+    ]
     if rest > 0:
         shown.append(("left out", f"{rest} more values"))
     detail = found.get("detail")
     return CheckView(
-        claim=short(claim_text, 400) + _variant(check.id),
+        claim=short(claim_text[:1].upper() + claim_text[1:], caps.line) + _variant(check.id),
         mark=MARKS[check.verdict],
         holds=check.verdict in (Verdict.accepted, Verdict.not_applicable),
         message=cut(check.message, caps.message),
@@ -164,28 +173,40 @@ def _sides(found: Evidence, caps: Caps) -> Sides | None:
         return Sides("", number(expected), number(actual), "", "", number(_three(abs(right - left))))
     if isinstance(expected, str) and isinstance(actual, str):
         return _texts(expected, actual, caps)
-    if isinstance(expected, list) and isinstance(actual, list):
+    if isinstance(expected, list) and isinstance(actual, list) and max(len(expected), len(actual)) > SHORT_LIST:
         return _lists(expected, actual, caps)
     return Sides("", short(plain(expected), caps.value), short(plain(actual), caps.value), "", "", "")
 
 
+def _common(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """Count the items at the start of both, by halving: text of megabytes is compared by the interpreter, not by us."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def _texts(expected: str, actual: str, caps: Caps) -> Sides:
-    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(expected, actual, strict=False)))
+    same = _common(expected, actual)
     start = max(0, same - AROUND)
     most = min(caps.value, 2 * AROUND)
     return Sides(
-        before=("…" if start else "") + one_line(expected[start:same]),
+        before=("…" if start else "") + short(expected[start:same], most),
         expected=one_line(expected[same : same + 1]),
         actual=one_line(actual[same : same + 1]),
         expected_after=short(expected[same + 1 :], most),
         actual_after=short(actual[same + 1 :], most),
         difference="",
+        differ=expected != actual,
     )
 
 
 def _lists(expected: list[Any], actual: list[Any], caps: Caps) -> Sides:
-    pairs = zip(expected, actual, strict=False)
-    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    same = _common(expected, actual)
     start = max(0, same - ITEMS_AROUND)
 
     def items(data: list[Any]) -> str:
@@ -196,27 +217,26 @@ def _lists(expected: list[Any], actual: list[Any], caps: Caps) -> Sides:
     before = " ".join(short(plain(item), 24) for item in expected[start:same])
     return Sides(
         before=(f"… ({start:,} before) " if start else "") + short(before, caps.value) + (" " if before else ""),
-        expected=items(expected[same : same + 1]) or "(ends)",
-        actual=items(actual[same : same + 1]) or "(ends)",
+        expected=items(expected[same : same + 1]),
+        actual=items(actual[same : same + 1]),
         expected_after=" " + items(expected[same + 1 :]),
         actual_after=" " + items(actual[same + 1 :]),
         difference="",
+        differ=expected != actual,
     )
 
 
 def _fault(error: Any, caps: Caps) -> Fault | None:
     if not isinstance(error, dict):
         return None
-    place = short(plain(error["file"]), 200) if error.get("file") else ""
+    place = short(plain(error["file"]), caps.line) if error.get("file") else ""
     if place and error.get("line") is not None:
         place += f":{short(plain(error['line']), 20)}"
-    trace = plain(error.get("traceback") or "")
-    tail = trace[-caps.trace :]  # the last frames are the ones that say what happened
     return Fault(
-        kind=short(plain(error.get("type") or "error"), 80),
+        kind=short(plain(error.get("type") or "error"), min(80, caps.line)),
         message=cut(plain(error.get("message") or ""), caps.message),
         place=place,
-        trace=Cut(cut(tail, caps.trace).text, len(trace) - len(tail)),
+        trace=cut_front(plain(error.get("traceback") or ""), caps.trace),
     )
 
 

@@ -93,6 +93,9 @@ def _environment() -> Environment:
 
 
 def _final(value: object) -> object:
+    """Make what a template prints safe to look at; a float it prints is a place in a picture."""
+    if type(value) is float:
+        return f"{round(value, 1):g}"
     return text.visible(value) if type(value) is str else value
 
 

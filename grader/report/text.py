@@ -26,7 +26,7 @@ _SHOWN = _Shown()
 
 
 def visible(text: str) -> str:
-    """Write every character that would act or hide as its name: ESC as ␛, U+202E as [U+202E].
+    """Write every character that would act or hide as its name: ESC as [U+001B].
 
     Line ends and tabs stay. What is given back holds only characters that XML allows.
     """
@@ -44,15 +44,12 @@ def visible(text: str) -> str:
 
 
 def _name(char: str) -> str:
-    code = ord(char)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"[U+{code:04X}]"
+    return f"[U+{ord(char):04X}]"
 
 
 def one_line(text: str) -> str:
     """Like visible, with line ends and tabs shown too."""
-    return visible(text).replace("\n", "␊").replace("\t", "␉")
+    return visible(text).replace("\n", "↵").replace("\t", "⇥")
 
 
 @dataclass(frozen=True)
@@ -71,8 +68,21 @@ class Cut:
 
 
 def cut(text: str, most: int) -> Cut:
-    """Keep the first characters of a text."""
-    return Cut(visible(text[:most]), max(0, len(text) - most))
+    """Keep the first `most` characters of a text, fewer where most of them have to be written as numbers."""
+    shown = visible(text[:most])
+    if most > 40 and len(shown) > 2 * most:
+        most = max(1, most // 4)
+        shown = visible(text[:most])
+    return Cut(shown, max(0, len(text) - most))
+
+
+def cut_front(text: str, most: int) -> Cut:
+    """Keep the last characters: of a traceback, the frames that say what happened."""
+    kept = cut(text[-most:], most)
+    if kept.left_out:  # it swells: fewer, from the end
+        most = max(1, most // 4)
+        kept = Cut(visible(text[-most:]))
+    return Cut(kept.text, max(0, len(text) - most))
 
 
 def short(text: str, most: int) -> str:

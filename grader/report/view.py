@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass, replace
 
 from grader.models import CriterionResult, Outcome, Rubric, Scorecard, Verdict
 from grader.report import draw
 from grader.report.evidence import Caps, CheckView, check_view
-from grader.report.text import one_line, points, short
+from grader.report.text import points, short
 from grader.report.words import MARKS, Mark, section_title
 
 BAR_W = 400.0
 MOST_NAMED = 5
+USABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")  # a name that a shell takes as it stands
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,8 @@ def _criterion(result: CriterionResult, rationale: str, card: Scorecard, caps: C
 
 def command(card: Scorecard, criterion: str) -> str:
     """Give the command that repeats one criterion on the inputs of this run."""
-    path = shlex.quote(one_line(f"submissions/{card.submission.name}"))
+    name = card.submission.name
+    path = f"submissions/{name}" if USABLE.fullmatch(name) else "SUBMISSION"
     return f"grade {path} --only {criterion} --seed {card.run.seed}"
 
 

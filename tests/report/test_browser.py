@@ -1,0 +1,175 @@
+"""In a real browser: nothing leaves the page, nothing complains, everything works without scripts, mouse or colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cards
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from grader.models import Scorecard
+from grader.report import html
+
+pytestmark = pytest.mark.browser
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def pages() -> dict[str, str]:
+    everyone = [cards.full(), cards.partial(), cards.rejected(), cards.broken(), cards.hostile(), *cards.many(12)]
+    return {
+        "full": html.render_report(cards.full(), cards.rubric()),
+        "partial": html.render_report(cards.partial(), cards.rubric()),
+        "rejected": html.render_report(cards.rejected(), cards.rubric()),
+        "index": html.render_index(everyone, cards.rubric()),
+    }
+
+
+PAGES = pages()
+
+
+def test_nothing_leaves_the_page_and_nothing_runs_that_is_not_ours(card: Scorecard, visit: Callable[..., Any]) -> None:
+    """Opened from disk, the page asks for itself only, the console stays empty, and no attack has run."""
+    for page in (html.render_report(card, cards.rubric()), html.render_index([card], cards.rubric())):
+        found = visit(page)
+        found.page.wait_for_timeout(100)
+        assert [url for url in found.requests if not url.startswith(("file:", "data:"))] == []
+        assert len([url for url in found.requests if url.startswith("file:")]) == 1
+        assert found.complaints == []
+        assert found.page.evaluate(f"() => window.{cards.MARKER} === undefined")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(name: str, theme: str, visit: Callable[..., Any]) -> None:
+    """WCAG 2.2 AA, as far as axe can tell, in both themes, with every detail open."""
+    found = visit(PAGES[name], color_scheme=theme)
+    found.page.evaluate("() => document.querySelectorAll('details').forEach((item) => { item.open = true; })")
+    results = Axe().run(found.page, options={"runOnly": {"type": "tag", "values": TAGS}})
+    broken = [(v["id"], [node["html"][:160] for node in v["nodes"][:3]]) for v in results.response["violations"]]
+    assert broken == []
+    assert len(results.response["passes"]) > 15
+
+
+def test_without_scripts_everything_can_be_read(visit: Callable[..., Any]) -> None:
+    """Where scripts are off, failures are open, the rest opens natively, and no dead control is shown."""
+    found = visit(PAGES["partial"], java_script_enabled=False)
+    page = found.page
+    assert page.locator("#gpt\\.logits figure").first.is_visible()
+    assert not page.locator("#cache\\.decode .inside").is_visible()
+    page.locator("#cache\\.decode > summary").click()
+    assert page.locator("#cache\\.decode .inside").is_visible()
+    assert page.locator("button:visible, input:visible").count() == 0
+    index = visit(PAGES["index"], java_script_enabled=False).page
+    assert index.locator("tbody tr:visible").count() == 17
+    assert index.locator("button:visible, input:visible, select:visible").count() == 0
+
+
+def test_an_anchor_opens_what_it_names(visit: Callable[..., Any]) -> None:
+    """A link to a folded criterion, sent by mail, arrives at the open criterion."""
+    page = visit(PAGES["partial"], "#cache.decode").page
+    assert page.locator("#cache\\.decode .inside").is_visible()
+
+
+def test_filter_and_fold(visit: Callable[..., Any]) -> None:
+    """The filter narrows by id, title and verdict, and hides sections that are empty."""
+    page = visit(PAGES["partial"]).page
+    page.locator("#find").fill("wrong answer")
+    assert page.locator(".criterion:visible").count() == 6
+    page.locator("#find").fill("broadcast")
+    assert page.locator(".criterion:visible").count() == 1 and page.locator(".group:visible").count() == 1
+    page.locator("#find").fill("nothing is called so")
+    assert page.locator("#none-left").is_visible()
+    page.locator("#find").fill("")
+    page.locator("#only").check()
+    assert page.locator(".criterion:visible").count() == 9
+    page.locator("#only").uncheck()
+    page.locator("#fold").click()
+    assert page.locator(".criterion:not([open])").count() == 0
+
+
+def test_the_theme_follows_the_system_until_the_reader_chooses(visit: Callable[..., Any]) -> None:
+    """The toggle says its state, turns the page over, and outlives a reload."""
+    page = visit(PAGES["full"], color_scheme="dark").page
+    ground = "() => getComputedStyle(document.documentElement).backgroundColor"
+    assert page.evaluate(ground) == "rgb(19, 22, 26)"
+    assert page.get_by_role("button", name="Dark").get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="Dark").click()
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+    page.reload()
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+
+
+def test_the_keyboard_reaches_everything(visit: Callable[..., Any]) -> None:
+    """Tab goes to the skip link first; Enter folds and unfolds a criterion."""
+    page = visit(PAGES["partial"]).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.className") == "skip"
+    page.locator("#cache\\.decode > summary").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#cache\\.decode .inside").is_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_print_shows_everything_on_white(scripts: bool, visit: Callable[..., Any]) -> None:
+    """On paper all details are open, controls are gone and the ground is white, with scripts or without."""
+    page = visit(PAGES["partial"], color_scheme="dark", java_script_enabled=scripts).page
+    folded = page.locator("#cache\\.decode .checks")
+    assert not folded.is_visible()
+    page.emulate_media(media="print")
+    assert folded.bounding_box() is not None and folded.bounding_box()["height"] > 10
+    assert not page.locator(".tools").is_visible()
+    if scripts:
+        assert page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_wider_than_a_small_screen_but_the_matrix(name: str, visit: Callable[..., Any]) -> None:
+    """At 360 pixels a report scrolls down only; what is wide scrolls by itself."""
+    page = visit(PAGES[name], viewport={"width": 360, "height": 800}).page
+    width = page.evaluate("() => document.documentElement.scrollWidth")
+    assert width <= (360 if name != "index" else 1400)
+
+
+def test_the_index_sorts_filters_and_keeps_its_state_in_the_address(visit: Callable[..., Any]) -> None:
+    """A view of the cohort can be sent as a link."""
+    found = visit(PAGES["index"])
+    page = found.page
+    first = page.locator("tbody tr").first.locator("th")
+    page.get_by_role("button", name="score").click()
+    assert first.inner_text() == "alice" and page.url.endswith("#sort=score&dir=desc")
+    assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
+    page.get_by_role("button", name="score").click()
+    assert "no" not in first.inner_text() and page.url.endswith("#sort=score")
+    page.locator("#lost").select_option("cache.cost")
+    assert "lost=cache.cost" in page.url
+    shown = page.locator("tbody tr:visible th").all_inner_texts()
+    assert "bob" in shown and "alice" not in shown
+    page.locator("#q").fill("bo")
+    assert page.locator("tbody tr:visible th").all_inner_texts() == ["bob"]
+    again = visit(PAGES["index"], "#" + page.url.split("#")[1]).page
+    assert again.locator("tbody tr:visible th").all_inner_texts() == ["bob"]
+    again.get_by_role("button", name="Reset").click()
+    assert again.locator("tbody tr:visible").count() == 17
+    again.locator("#outcome").select_option("rejected")
+    assert "torn rejected" in again.locator("tbody tr:visible th").all_inner_texts()
+
+
+def test_a_rate_filters_the_table(visit: Callable[..., Any]) -> None:
+    """Who asks which submissions lost a criterion clicks its pass rate."""
+    page = visit(PAGES["index"]).page
+    page.locator(".rates a", has_text="matmul.batched").click()
+    assert page.locator("#lost").input_value() == "matmul.batched"
+    assert "bob" in page.locator("tbody tr:visible th").all_inner_texts()
+
+
+def test_five_thousand_submissions_are_usable(visit: Callable[..., Any]) -> None:
+    """Loading, sorting and filtering 5,000 rows answers in a moment, also on a busy machine."""
+    page = visit(html.render_index(cards.many(5000), cards.rubric())).page
+    assert page.locator("#count").inner_text() == "5,000 submissions"
+    timed = "(act) => {{ const t = performance.now(); {0}; document.body.offsetHeight; return performance.now() - t; }}"
+    assert page.evaluate(timed.format("document.querySelector('[data-key=score] button').click()")) < 2000
+    search = "const q = document.getElementById('q'); q.value = '-001'; q.dispatchEvent(new Event('input'))"
+    assert page.evaluate(timed.format(search)) < 2000
+    assert page.locator("#count").inner_text() == "10 of 5,000 submissions"
