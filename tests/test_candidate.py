@@ -1,0 +1,168 @@
+"""The judge's end of the wall: whatever the worker says, a call ends in an answer or in a verdict, never in a crash."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from grader import wire
+from grader.candidate import Candidate, CandidateFault, RaisedError
+from grader.models import Limits, Verdict
+from grader.sandbox.base import Deadline, SandboxGone, Usage
+
+Say = Callable[[str], bytes]  # gives what the child sends in answer to the request with this id
+
+
+def message(**header: Any) -> bytes:
+    return wire.pack(wire.Message(header))
+
+
+class FakeRoom:
+    """A room whose parent process behaves and whose child says what a test wants."""
+
+    best_effort = ()
+    image = None
+
+    def __init__(self, say: Say, end: dict[str, int] | None = None, oom_kills: int = 0) -> None:
+        self.say, self.end, self.oom_kills = say, end, oom_kills
+        self.out = bytearray()
+        self.chunks = wire.ChunkReader()
+        self.requests = wire.MessageReader(1 << 30)
+        self.closed = False
+
+    def send(self, data: bytes, deadline: float) -> None:
+        self.chunks.feed(data)
+        while (item := self.chunks.next()) is not None:
+            kind, body = item
+            if kind == wire.BOOT:
+                head = json.loads(body[4 : 4 + int.from_bytes(body[:4], "big")])
+                self.out += wire.chunk(wire.READY, json.dumps({"nonce": head["nonce"], "torch": "x"}).encode())
+            elif kind == wire.SPAWN:
+                self.out += wire.chunk(wire.READY)
+            elif kind == wire.KILL:
+                self.out += wire.chunk(wire.EXIT, b'{"signal": 9}')
+            elif kind == wire.DATA:
+                self.requests.feed(body)
+                while (request := self.requests.next()) is not None:
+                    self.answer(request.header)
+
+    def answer(self, header: dict[str, Any]) -> None:
+        if header["op"] == "import":
+            self.out += wire.chunk(wire.DATA, message(id=header["id"], ok={}))
+            return
+        self.out += wire.chunk(wire.DATA, self.say(header["id"]))
+        if self.end is not None:
+            self.out += wire.chunk(wire.EXIT, json.dumps(self.end).encode())
+
+    def receive(self, deadline: float) -> bytes:
+        if self.closed:
+            raise SandboxGone("closed")
+        if not self.out:
+            time.sleep(max(0.0, deadline - time.monotonic()))
+            raise Deadline("nothing came")
+        data, self.out = bytes(self.out[:7]), self.out[7:]
+        return data
+
+    def usage(self) -> Usage:
+        return Usage(None, self.oom_kills)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def call(room: FakeRoom) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    limits = Limits(call_s=0.3, reply_mib=1)
+    candidate = Candidate({"scan.py": b""}, {}, limits, lambda: room)
+    candidate.boot(room)
+    candidate.enter("scan")
+    return candidate.call("tiled", {}, {})
+
+
+def test_an_honest_reply_is_the_answer() -> None:
+    """A reply with the request's id comes through, tensors and all."""
+    tensor = torch.arange(6).reshape(2, 3)
+    answer, tensors = call(FakeRoom(lambda i: wire.pack(wire.Message({"id": i, "ok": {"n": 1}}, {"out": tensor}))))
+    assert answer == {"n": 1} and torch.equal(tensors["out"], tensor)
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda i: message(id="0" * 16, ok={}),
+        lambda i: message(id=i),
+        lambda i: message(id=i, ok={}, unfit="both"),
+        lambda i: message(id=i, ok={}, verdict="accepted"),
+        lambda i: message(id=i, ok=[]),
+        lambda i: message(id=7, ok={}),
+        lambda i: message(id=i, combine=True),
+        lambda i: wire.LENGTHS.pack(3, 0) + b"NaN",
+        lambda i: wire.LENGTHS.pack(2, 4) + b"{}" + b"abcd",
+        lambda i: wire.LENGTHS.pack(2**32 - 1, 0),
+        lambda i: b"1 passed in 0.01s " * 40,
+    ],
+    ids=[
+        "replayed", "empty", "two-outcomes", "unknown-field", "wrong-type", "wrong-id-type", "unasked-call-back",
+        "no-json", "no-safetensors", "huge-header", "prints",
+    ],
+)  # fmt: skip
+def test_a_reply_that_is_none_is_a_protocol_error(say: Say) -> None:
+    """Forged, replayed and malformed replies are the submission's fault."""
+    with pytest.raises(CandidateFault) as caught:
+        call(FakeRoom(say))
+    assert caught.value.verdict is Verdict.protocol_error
+
+
+def test_a_reply_over_the_limit_is_an_output_limit() -> None:
+    """A length of 2^63 is refused before anything is allocated."""
+    with pytest.raises(CandidateFault) as caught:
+        call(FakeRoom(lambda i: wire.LENGTHS.pack(2, 2**63)))
+    assert caught.value.verdict is Verdict.output_limit
+
+
+def test_silence_is_a_time_limit() -> None:
+    """A call that does not end is ended by the host's clock."""
+    with pytest.raises(CandidateFault) as caught:
+        call(FakeRoom(lambda i: message(id=i, ok={})[:-1]))
+    assert caught.value.verdict is Verdict.time_limit
+
+
+@pytest.mark.parametrize(
+    ("end", "oom_kills", "verdict", "text"),
+    [
+        ({"signal": 11}, 0, Verdict.runtime_error, "SIGSEGV"),
+        ({"code": 0}, 0, Verdict.runtime_error, "exit code 0"),
+        ({"signal": 9}, 0, Verdict.runtime_error, "SIGKILL"),
+        ({"signal": 9}, 1, Verdict.memory_limit, "2048 MiB"),
+    ],
+)
+def test_a_child_that_ends_is_the_submissions_fault(
+    end: dict[str, int], oom_kills: int, verdict: Verdict, text: str
+) -> None:
+    """A crash, an exit and an out-of-memory kill in the middle of a call have their own words."""
+    with pytest.raises(CandidateFault, match=text) as caught:
+        call(FakeRoom(lambda i: b"", end, oom_kills))
+    assert caught.value.verdict is verdict
+
+
+def test_an_exception_names_its_line() -> None:
+    """What the submission raised is shown with file and line."""
+    frame = {"file": "scan.py", "line": 7, "name": "f", "text": "raise"}
+    error = {"type": "ValueError", "message": "no", "frames": [frame], "memory": False, "value_error": True}
+    with pytest.raises(RaisedError, match=r"tiled raised ValueError at scan.py:7: no") as caught:
+        call(FakeRoom(lambda i: message(id=i, error=error)))
+    assert caught.value.is_value_error
+
+
+def test_a_missing_part_costs_only_what_needs_it() -> None:
+    """A file that is not there is `missing`, and one that was refused says why; no sandbox is asked."""
+    candidate = Candidate({}, {"matmul.py": "a symbolic link"}, Limits(), lambda: pytest.fail("no room is needed"))
+    for section, text in (("gpt", "minigpt.py is not in the submission"), ("matmul", "a symbolic link")):
+        candidate.enter(section)
+        with pytest.raises(CandidateFault, match=text) as caught:
+            candidate.call("run")
+        assert caught.value.verdict is Verdict.missing
