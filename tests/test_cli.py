@@ -289,7 +289,7 @@ def test_what_a_candidate_wrote_commands_neither_terminal_nor_ci(
 
 def test_on_a_terminal_criteria_scroll_by(grade: Callable[..., int], tmp_path: Path) -> None:
     """A person watches criterion by criterion; the same run in CI prints one line."""
-    environment = {name: value for name, value in os.environ.items() if name != "CI"} | batch.environment()
+    environment = {name: value for name, value in (os.environ | batch.environment()).items() if name != "CI"}
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", DRIVER, CHILD, "bob"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment | {"TERM": "xterm"})
@@ -313,8 +313,14 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(grade: Callabl
     (tmp_path / "slow").mkdir()
     (tmp_path / "slow/minigpt.py").write_text("hang")
     command = [sys.executable, "-c", DRIVER, CHILD, "alice", "slow"]
+    # A job in the background is born deaf to Ctrl-C; this one must hear it wherever the tests run.
+    hear = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | batch.environment()
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | batch.environment(),
+        preexec_fn=hear,
     )
     deadline = time.monotonic() + 20
     while not (tmp_path / "reports/alice/report.html").exists() or not children_of(process.pid):

@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from rooms import ATTACKS, ROOT, run_to_end
+from rooms import ROOT, ATTACKS, ROOT, run_to_end
 
 from grader.sandbox import choose
 from grader.sandbox.base import Sandbox
@@ -40,7 +40,8 @@ def sandbox(request: pytest.FixtureRequest) -> Sandbox:
 @pytest.fixture(scope="session")
 def seen(sandbox: Sandbox) -> dict[str, Any]:
     """What a program sees of the world from inside."""
-    return json.loads(run_to_end(sandbox, (ATTACKS / "look_around.py").read_text()))
+    program = (ATTACKS / "look_around.py").read_text().replace("SECRETS = [", f"SECRETS = [{str(ROOT)!r}, ", 1)
+    return json.loads(run_to_end(sandbox, program))
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,6 @@ def test_no_other_process_is_visible(seen: dict[str, Any]) -> None:
 def test_the_host_s_secrets_are_not_there(seen: dict[str, Any]) -> None:
     """Neither passwords nor homes nor the engine's socket nor the project can be read."""
     assert seen["readable"] == []
-    assert str(ROOT) not in seen["root"] and ROOT.parts[1] not in seen["root"]
 
 
 def test_the_project_and_its_answers_are_not_there(sandbox: Sandbox) -> None:
