@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from rooms import ROOT, ATTACKS, ROOT, run_to_end
+from rooms import ATTACKS, ROOT, run_to_end
 
 from grader.sandbox import choose
 from grader.sandbox.base import Sandbox
