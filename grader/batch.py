@@ -227,7 +227,9 @@ def main() -> None:
     """Grade the one job on standard input."""
     signal.signal(signal.SIGTERM, _interrupt)
     job = Job.model_validate_json(sys.stdin.buffer.readline())
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    # A descriptor of its own: the judge's pytest puts another file on 0, and that one ends at once.
+    lifeline = os.dup(0)
+    threading.Thread(target=_follow_parent, args=(lifeline,), daemon=True).start()
     # Whatever prints, here or below us, must not print into the protocol.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -253,13 +255,15 @@ def main() -> None:
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what follows takes the sandbox down
+    print(f"ended by signal {signum}", file=sys.stderr, flush=True)
     raise KeyboardInterrupt
 
 
-def _follow_parent() -> None:
+def _follow_parent(lifeline: int) -> None:
     """End when the parent does: then standard input ends too."""
-    while os.read(0, 4096):
+    while os.read(lifeline, 4096):
         pass
+    print("the parent process is gone", file=sys.stderr, flush=True)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_S)
     os._exit(1)

@@ -154,7 +154,7 @@ def run(
     arguments = [
         str(CHECKS), "-c", str(CHECKS / "pytest.ini"), "--rootdir", str(CHECKS), "-q", "--disable-plugin-autoload",
         "-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin", "--json-report", "--json-report-file=none",
-        "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:logging",
+        "-s", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:logging",
     ]  # fmt: skip
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
