@@ -18,6 +18,7 @@ from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
 
 Once = Callable[[Any, Callable[[], None]], None]
+KEPT = 1e-4  # an entry of a cached prefix may move by this much: rounding
 TIE = 1e-3  # where a submission's own two best logits are nearer than this, either token is right
 
 
@@ -138,8 +139,8 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, positio
     after = expect_layout(model, 12)
     for layer, (old, new) in enumerate(zip(before, after, strict=True)):
         for name, was, now in zip("KV", old, new, strict=True):
-            if not torch.equal(was, now[:, :, :7]):
-                raise wrong(f"{name} of layer {layer}: decode changed the cached prefix")
+            # Recomputed is kept too, to rounding: what that costs is another claim.
+            expect_close(now[:, :, :7], was, KEPT, f"{name} of layer {layer}: the cached prefix", "[b, h, t, d]")
     for layer in range(1, len(after)):
         for name, one, two in zip("KV", after[0], after[layer], strict=True):
             expect(not torch.equal(one, two), f"layers 0 and {layer} share one {name}")

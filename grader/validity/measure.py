@@ -137,13 +137,13 @@ def _check_name(criterion: str, check: str) -> str:
 def _cell(entry: Entry, seed: int, line: CriterionResult) -> Cell:
     named = {*entry.fails, *entry.may_fail, *entry.verdicts}
     verdict = line.verdict
-    if line.id in entry.verdicts:
+    if line.id in entry.may_fail or (line.id in OPTIONAL and line.id not in named):
+        want, surprise = "either", False
+    elif line.id in entry.verdicts:
         want = entry.verdicts[line.id].value
         surprise = verdict is not entry.verdicts[line.id]
     elif line.id in entry.fails:
         want, surprise = "not accepted", verdict in (Verdict.accepted, Verdict.inconclusive)
-    elif line.id in entry.may_fail or (line.id in OPTIONAL and line.id not in named):
-        want, surprise = "either", False
     else:
         want, surprise = "accepted", verdict is not Verdict.accepted
     surprise = surprise or verdict is Verdict.harness_error
