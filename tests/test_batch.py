@@ -210,7 +210,7 @@ def test_the_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
     script = (
         "import os, threading, time\n"
         "from grader import batch\n"
-        "threading.Thread(target=batch._follow_parent, daemon=True).start()\n"
+        "threading.Thread(target=batch._follow_parent, args=(0,), daemon=True).start()\n"
         "time.sleep(60)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, env=batch.environment())
