@@ -29,7 +29,7 @@ def check_tests_pass_on_the_reference_and_catch_planted_bugs(
     if not any(fnmatch.fnmatch(path, "tests/test_*.py") for path in candidate.files):
         raise CandidateFault(Verdict.missing, "there is no tests/test_*.py in the submission")
     reference = {part: (REFERENCE / part).read_text() for part in SERIES}
-    bugs = series(draw, [part for part in SERIES if part in candidate.files])
+    bugs = series(draw, [part for part in SERIES if part in candidate.files] or list(SERIES))
     worlds: list[Mapping[str, str]] = [reference, *(apply(reference, [bug]) for bug in bugs)]
     # The reference has no fixed place in the order, and every run is laid out alike: a run cannot tell what it runs on.
     order = sorted(range(len(worlds)), key=lambda _: draw.integer(0, 2**30))

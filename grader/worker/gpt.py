@@ -75,7 +75,7 @@ class Server:
 
     def do_prefill(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         model = self.models[args["model"]]
-        model.train(args.get("train", False))
+        model.eval()
         with torch.no_grad():
             logits, cache = pair(model.prefill(tensors["idx"]), "what prefill returns")
         self.caches[args["cache"]] = cache
