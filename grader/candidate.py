@@ -112,6 +112,9 @@ class Candidate:
         self._messages = self._new_reader()
         self._left: dict[Part, float] = dict.fromkeys(PART_OF_SECTION.values(), limits.part_s)
         self._import_fault: dict[Part, CandidateFault] = {}
+        self._solution: dict[str, str] = {}
+        self._siblings: list[Candidate] = []
+        self._closed = False
 
     # --- life of the sandbox ----------------------------------------------------------------------------------------
 
@@ -133,36 +136,59 @@ class Candidate:
         body = len(header).to_bytes(4, "big") + header + b"".join(self.files.values())
         deadline = time.monotonic() + self.limits.start_s
         try:
+            if self._closed:  # while the sandbox was starting
+                raise SandboxGone("it was closed")
             self.room.send(wire.chunk(wire.BOOT, body), deadline)
             kind, data = self._next_chunk(deadline)
         except (Deadline, SandboxGone) as error:
-            self.close()
+            self._leave()
             raise HarnessError(f"the sandbox did not start within {self.limits.start_s:g} s: {error}") from error
         ready = json.loads(data) if kind == wire.READY else {}
         if ready.get("nonce") != nonce:
             raise HarnessError("the worker did not answer the judge's nonce")
         self.worker_torch = str(ready["torch"])
 
-    def enter(self, section: str) -> None:
-        """Make sure that what follows runs in a fresh process if the section changed or a fault went before."""
-        if section != self._section or not self._alive:
+    def enter(self, section: str, solution: Mapping[str, str] | None = None) -> None:
+        """Make sure that what follows runs in a fresh process if the section changed or a fault went before.
+
+        A solution (path to text) is laid over the submission's files, always for a fresh process.
+        """
+        if section != self._section or not self._alive or solution is not None:
             self._stop_child()
             self._section = section
+            self._solution = dict(solution or {})
+
+    def sibling(self, files: Mapping[str, bytes], **limits: float) -> Candidate:
+        """Make a candidate with other files and limits, in a sandbox of its own that ends with this one's at the latest."""
+        other = Candidate(files, {}, self.limits.model_copy(update=limits), self.open_room)
+        self._siblings.append(other)
+        return other
 
     def close(self) -> None:
+        """End the sandbox for good; another thread's call in it ends with HarnessError."""
+        self._closed = True
+        for sibling in self._siblings:
+            sibling.close()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Take the sandbox down; the next call starts another."""
         if self.room:
             self.room.close()
             self.room = None
         self._alive = False
 
     def _spawn(self, part: Part) -> None:
+        if self._closed:
+            raise HarnessError("the sandbox was closed while a check was running")
         if self.room is None:
             self.boot(self.open_room())
         assert self.room
         self._messages = self._new_reader()
         self._exit = None
         deadline = time.monotonic() + SPAWN_S
-        self.room.send(wire.chunk(wire.SPAWN, json.dumps({"part": part}).encode()), deadline)
+        request = {"part": part, "files": self._solution}
+        self.room.send(wire.chunk(wire.SPAWN, json.dumps(request).encode()), deadline)
         while True:
             kind, data = self._next_chunk(deadline)
             if kind == wire.READY:
@@ -182,7 +208,7 @@ class Candidate:
                     kind, data = self._next_chunk(deadline)
                     self._note(kind, data, keep=False)
             except (Deadline, SandboxGone, wire.WireError):
-                self.close()
+                self._leave()
         self._alive = False
 
     # --- one call ---------------------------------------------------------------------------------------------------
@@ -227,7 +253,7 @@ class Candidate:
             self._spawn(part)
         except (Deadline, SandboxGone, wire.WireError):
             # The worker's parent is gone or stuck: what the last child did. Go on in a fresh sandbox, once.
-            self.close()
+            self._leave()
             self._spawn(part)
         try:
             self._exchange(part, "import", {}, {}, None)
@@ -358,7 +384,7 @@ class Candidate:
         oom = self.room.usage().oom_kills if self.room else None
         how = self._exit
         if how is None:
-            self.close()
+            self._leave()
             if oom:
                 return CandidateFault(Verdict.memory_limit, self._memory_text(what))
             return CandidateFault(Verdict.runtime_error, f"the sandbox ended during {what}")

@@ -7,6 +7,7 @@ import fnmatch
 import io
 import traceback
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -35,6 +36,8 @@ class Judge:
         self._worst: dict[str, Verdict] = {}
         self._memory: dict[Any, CandidateFault | None] = {}
         self._evidence: Evidence = {}
+        self._pool = ThreadPoolExecutor(1)
+        self._begun: dict[str, Future[object]] = {}
         self.report: dict[str, Any] = {}
 
     # --- fixtures -----------------------------------------------------------------------------------------------------
@@ -81,6 +84,11 @@ class Judge:
 
         return run
 
+    @pytest.fixture
+    def early(self, request: pytest.FixtureRequest) -> Future[object]:
+        """What the check's own work gave, which began when the judge did."""
+        return self._begun[request.node.name]
+
     # --- hooks --------------------------------------------------------------------------------------------------------
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -93,6 +101,16 @@ class Judge:
         items[:] = wanted
         for item in wanted:
             self._left[criterion_of(item)] = self._left.get(criterion_of(item), 0) + 1
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        for item in session.items:
+            mark = item.get_closest_marker("begins_early")
+            if mark is not None:
+                draw = Draw(self._seed, item.name)
+                self._begun[item.name] = self._pool.submit(mark.kwargs["work"], self._candidate, draw)
+
+    def pytest_unconfigure(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def pytest_json_modifyreport(self, json_report: dict[str, Any]) -> None:
         self.report = json_report

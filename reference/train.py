@@ -28,10 +28,10 @@ from torch import Tensor, nn
 STEPS = {"learned": 1400, "rope": 900}  # rotary positions learn sooner
 SMALLEST_MARGIN = 0.05  # logits in float64: far above what two machines differ by in float32 (1e-5)
 # Characters of the prompt, and how many such prompts: several of one length can be generated as one batch, and the
-# last one's text goes past block_size, so that the window slides.
-PROMPTS = ((18, 1), (28, 3), (34, 1), (64, 1), (100, 1))
+# last one's text fills the block to its end. None goes past it: that the window slides is a claim of its own.
+PROMPTS = ((18, 1), (28, 2), (34, 1), (88, 1))
 NEW_TOKENS = 80
-FEWEST_NEW_TOKENS = 40  # a single prompt's text is cut at its last full stop, if that leaves so many
+FEWEST_NEW_TOKENS = 40  # a short prompt's text is cut at its last full stop, if that leaves so many
 CANDIDATES = 32
 
 
@@ -116,13 +116,10 @@ def train(config: GPTConfig, tokens: Tensor, steps: int, args: argparse.Namespac
 @torch.no_grad()
 def greedy(model: MiniGPT, idx: Tensor, new_tokens: int) -> tuple[Tensor, Tensor]:
     """Extend idx [B, T] as model.generate does: the new tokens [B, n], and at each the gap of the two best logits."""
-    block, length = model.config.block_size, idx.size(1)
+    length = idx.size(1)
     cache, gaps = None, []
     for _ in range(new_tokens):
-        if cache is None or idx.size(1) > block:
-            logits, cache = model.prefill(idx[:, -block:])
-        else:
-            logits, cache = model.decode(idx[:, -1:], cache)
+        logits, cache = model.prefill(idx) if cache is None else model.decode(idx[:, -1:], cache)
         best, token = logits[:, -1].topk(2, dim=-1)  # [B, 2] each
         gaps.append(best[:, 0] - best[:, 1])
         idx = torch.cat([idx, token[:, :1]], dim=1)
@@ -147,14 +144,21 @@ def prompts_of(length: int, tales: Iterable[str], count: int) -> list[str]:
 
 
 def golden(model: MiniGPT, corpus: str, length: int, count: int) -> list[dict]:
-    """Choose count prompts of a length by the largest margin. One alone ends at a full stop; several end together."""
+    """Choose count prompts of a length by the largest margin.
+
+    One alone ends at a full stop, or at block_size if that comes first; several end together.
+    """
     characters, words = vocabulary(corpus), set(corpus.split())
+    room = model.config.block_size - length
     prompts = prompts_of(length, Teller(seed=length + 1000).tales(), CANDIDATES)
-    told, gaps = greedy(model, encode(prompts, characters), NEW_TOKENS)  # [B, n] each
+    told, gaps = greedy(model, encode(prompts, characters), min(NEW_TOKENS, room))  # [B, n] each
     chosen: dict[str, dict] = {}  # text -> the prompt that gives it with the largest margin
     for prompt, row, gap in zip(prompts, told.tolist(), gaps, strict=True):
         expected = "".join(characters[i] for i in row)
-        expected = expected[: expected.rfind(".") + 1] if count == 1 else expected[:FEWEST_NEW_TOKENS]
+        if count > 1:
+            expected = expected[:FEWEST_NEW_TOKENS]
+        elif room > NEW_TOKENS:
+            expected = expected[: expected.rfind(".") + 1]
         full = prompt + expected
         if len(expected) < FEWEST_NEW_TOKENS or full in corpus or loops(full) or not legible(full, words):
             continue

@@ -34,6 +34,21 @@ def reference_module(part: str) -> ModuleType:
     return module
 
 
+def parameter_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Give the contract's parameters, name to shape, of a model with this configuration."""
+    V, C = config["vocab_size"], config["n_embd"]
+    shapes: dict[str, tuple[int, ...]] = {"tok_emb.weight": (V, C)}
+    if config["positions"] == "learned":
+        shapes["pos_emb.weight"] = (config["block_size"], C)
+    linear = {"attn.qkv": (3 * C, C), "attn.proj": (C, C), "mlp.fc": (4 * C, C), "mlp.proj": (C, 4 * C)}
+    for i in range(config["n_layer"]):
+        for norm in ("ln_1", "ln_2"):
+            shapes |= {f"blocks.{i}.{norm}.weight": (C,), f"blocks.{i}.{norm}.bias": (C,)}
+        for name, shape in linear.items():
+            shapes |= {f"blocks.{i}.{name}.weight": shape, f"blocks.{i}.{name}.bias": shape[:1]}
+    return shapes | {"ln_f.weight": (C,), "ln_f.bias": (C,), "head.weight": (V, C)}
+
+
 @dataclass(frozen=True)
 class GPTCase:
     """A model and its weights, before anybody runs it."""
@@ -96,13 +111,10 @@ class Draw:
 
     def weights(self, config: dict[str, Any], kind: str = "ordinary") -> dict[str, Tensor]:
         """Draw weights under the contract's names, float32."""
-        module = reference_module("minigpt")
-        with torch.device("meta"):
-            shapes = {n: p.shape for n, p in module.MiniGPT(module.GPTConfig(**config)).state_dict().items()}
         attention = {"ordinary": 1.6, "mild": 0.8, "sharp": 4.0, "faint": 1.2}[kind]
         stream = 0.01 if kind == "faint" else 1.0
         drawn: dict[str, Tensor] = {}
-        for name, shape in shapes.items():
+        for name, shape in parameter_shapes(config).items():
             noise = torch.randn(shape, generator=self.generator)
             if ".ln_" in name or name.startswith("ln_"):
                 value = 1 + 0.3 * noise if name.endswith("weight") else 0.2 * noise

@@ -19,6 +19,7 @@ from grader.models import Evidence, Rubric
 
 Once = Callable[[Any, Callable[[], None]], None]
 KEPT = 1e-4  # an entry of a cached prefix may move by this much: rounding
+DECODED = "[b, decoded t, v]"
 TIE = 1e-3  # where a submission's own two best logits are nearer than this, either token is right
 
 
@@ -72,9 +73,8 @@ def check_decode_equals_forward(
         idx = draw.tokens(case.vocab, case.batch, length)
         want = own_logits(model, idx)
         got = model.decode_in_chunks(idx, [prompt] + [1] * (length - prompt))
-        expect_close(
-            got, want, rubric.tolerances.logits_float32, f"a logit decoded after {prompt} tokens", "[b, t, v]", evidence
-        )
+        what = f"a logit decoded after {prompt} tokens"
+        expect_close(got, want[:, prompt:], rubric.tolerances.logits_float32, what, DECODED, evidence)
 
 
 @criterion("cache.chunks")
@@ -89,9 +89,8 @@ def check_chunked_decode_equals_forward(
         idx = draw.tokens(case.vocab, case.batch, sum(chunks))
         want = own_logits(model, idx)
         got = model.decode_in_chunks(idx, chunks)
-        expect_close(
-            got, want, rubric.tolerances.logits_float32, f"a logit decoded in chunks {chunks}", "[b, t, v]", evidence
-        )
+        what = f"a logit decoded in chunks {chunks}"
+        expect_close(got, want[:, chunks[0] :], rubric.tolerances.logits_float32, what, DECODED, evidence)
 
 
 @criterion("cache.generate")
@@ -132,15 +131,17 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, positio
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case)
     idx = draw.tokens(case.vocab, case.batch, 12)
-    model.prefill(idx[:, :7])
-    before = expect_layout(model, 7)
-    model.decode(idx[:, 7:8])
-    model.decode(idx[:, 8:])
-    after = expect_layout(model, 12)
-    for layer, (old, new) in enumerate(zip(before, after, strict=True)):
-        for name, was, now in zip("KV", old, new, strict=True):
-            # Recomputed is kept too, to rounding: what that costs is another claim.
-            expect_close(now[:, :, :7], was, KEPT, f"{name} of layer {layer}: the cached prefix", "[b, h, t, d]")
+    model.fill(idx[:, :7])
+    after = expect_layout(model, 7)
+    for length, new in ((7, 1), (8, 4)):
+        before = after
+        model.extend(idx[:, length : length + new])
+        after = expect_layout(model, length + new)
+        for layer, (old, grown) in enumerate(zip(before, after, strict=True)):
+            for name, was, now in zip("KV", old, grown, strict=True):
+                # Recomputed is kept too, to rounding: what that costs is another claim.
+                what = f"{name} of layer {layer}: the cached prefix"
+                expect_close(now[:, :, :length], was, KEPT, what, "[b, h, t, d]")
     for layer in range(1, len(after)):
         for name, one, two in zip("KV", after[0], after[layer], strict=True):
             expect(not torch.equal(one, two), f"layers 0 and {layer} share one {name}")
@@ -192,22 +193,21 @@ def check_rows_and_generations_do_not_mix(
     length, prompt = 13, 6
     first, second = draw.tokens(case.vocab, 3, length), draw.tokens(case.vocab, 3, length)
     second[:, prompt:] = first[:, prompt:]  # the same tokens after another prefix
-    steps = {"one": [model.prefill(first[:, :prompt], "one")], "two": [model.prefill(second[:, :prompt], "two")]}
+    model.fill(first[:, :prompt], "one")
+    model.fill(second[:, :prompt], "two")
+    steps: dict[str, list[Tensor]] = {"one": [], "two": []}
     for t in range(prompt, length):
         for name, idx in (("one", first), ("two", second)):
             steps[name].append(model.decode(idx[:, t : t + 1], name))
     atol = rubric.tolerances.logits_float32
-    together = {name: torch.cat(parts, 1) for name, parts in steps.items()}  # [B, T, V]
-    expect(
-        not torch.equal(together["one"][:, prompt:], together["two"][:, prompt:]),
-        "decode's logits do not depend on the cached prefix",
-    )
+    together = {name: torch.cat(parts, 1) for name, parts in steps.items()}  # [B, length - prompt, V]
+    expect(not torch.equal(together["one"], together["two"]), "decode's logits do not depend on the cached prefix")
     for name, idx in (("one", first), ("two", second)):
         expect_finite(together[name], "decode's logits")
         for row in range(3):
             alone = model.decode_in_chunks(idx[row : row + 1], [prompt] + [1] * (length - prompt), "alone")
             what = f"a logit of row {row}, decoded with other rows and another generation between,"
-            expect_close(together[name][row : row + 1], alone, atol, what, "[b, t, v]", evidence)
+            expect_close(together[name][row : row + 1], alone, atol, what, DECODED, evidence)
 
 
 @criterion("cache.bounds")
@@ -220,17 +220,15 @@ def check_past_block_size_is_a_value_error(candidate: Candidate, draw: Draw, pos
     idx = draw.tokens(case.vocab, 2, block + 3)
     expect_finite(model.forward(idx[:, :block]), "forward's logits")
     expect_value_error(f"forward of {block + 1} tokens", lambda: model.forward(idx[:, : block + 1], may_raise=True))
-    expect_value_error(
-        f"prefill of {block + 1} tokens", lambda: model.prefill(idx[:, : block + 1], "x", may_raise=True)
-    )
-    model.prefill(idx[:, : block - 1], "full")
+    expect_value_error(f"prefill of {block + 1} tokens", lambda: model.fill(idx[:, : block + 1], "x", may_raise=True))
+    model.fill(idx[:, : block - 1], "full")
     expect_finite(model.decode(idx[:, block - 1 : block], "full"), "decode's logits")
-    expect_value_error("decode past a full cache", lambda: model.decode(idx[:, :1], "full", may_raise=True))
-    model.prefill(idx[:, : block - 2], "chunk")
-    expect_value_error("decode of 3 tokens with room for 2", lambda: model.decode(idx[:, :3], "chunk", may_raise=True))
+    expect_value_error("decode past a full cache", lambda: model.extend(idx[:, :1], "full", may_raise=True))
+    model.fill(idx[:, : block - 2], "chunk")
+    expect_value_error("decode of 3 tokens with room for 2", lambda: model.extend(idx[:, :3], "chunk", may_raise=True))
 
 
-def expect_value_error(what: str, call: Callable[[], Tensor]) -> None:
+def expect_value_error(what: str, call: Callable[[], object]) -> None:
     try:
         call()
     except RaisedError as error:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from dataclasses import dataclass
 
 from grader.candidate import Candidate, CandidateFault
-from grader.checks import criterion
+from grader.checks import begins_early, criterion
 from grader.checks.cases import Draw
 from grader.checks.expect import wrong
 from grader.kit.bugs import Bug, apply, load_bugs
@@ -16,37 +17,58 @@ from grader.project import REFERENCE
 
 SERIES = {"minigpt.py": 4, "matmul.py": 1, "scan.py": 1}  # how many bugs of each file a run plants
 ENOUGH = 0.8  # of the series caught is full marks; below, the share caught is earned
-AT_ONCE = 2
 
 Outcomes = dict[str, str]  # test -> passed, failed, skipped
 
 
-@criterion("verify.tests")
-def check_tests_pass_on_the_reference_and_catch_planted_bugs(
-    candidate: Candidate, draw: Draw, evidence: Evidence
-) -> None:
-    """The candidate's tests pass on the reference and fail on four in five planted bugs or more."""
+@dataclass(frozen=True)
+class Trial:
+    """What the tests said on the reference and on each planted bug."""
+
+    bugs: list[Bug]
+    on_reference: Outcomes | CandidateFault
+    on_bugs: list[Outcomes | CandidateFault]
+
+
+def try_tests(candidate: Candidate, draw: Draw) -> Trial | None:
+    """Run the candidate's tests on the reference and on planted bugs, in one sandbox, each in a fresh process.
+
+    Between two runs every process is killed and every writable place emptied. The reference has no fixed place in the
+    order, and every run is laid out alike: a run cannot tell what it runs on.
+    """
     if not any(fnmatch.fnmatch(path, "tests/test_*.py") for path in candidate.files):
-        raise CandidateFault(Verdict.missing, "there is no tests/test_*.py in the submission")
+        return None
     reference = {part: (REFERENCE / part).read_text() for part in SERIES}
     bugs = series(draw, [part for part in SERIES if part in candidate.files] or list(SERIES))
-    worlds: list[Mapping[str, str]] = [reference, *(apply(reference, [bug]) for bug in bugs)]
-    # The reference has no fixed place in the order, and every run is laid out alike: a run cannot tell what it runs on.
-    order = sorted(range(len(worlds)), key=lambda _: draw.integer(0, 2**30))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        ran = dict(zip(order, pool.map(lambda i: run_tests(candidate, worlds[i]), order), strict=True))
-    on_reference = ran[0]
+    solutions: list[Mapping[str, str]] = [reference, *(apply(reference, [bug]) for bug in bugs)]
+    order = sorted(range(len(solutions)), key=lambda _: draw.integer(0, 2**30))
+    tests_s = candidate.limits.tests_s
+    files = {path: data for path, data in candidate.files.items() if path not in SERIES}
+    runner = candidate.sibling(files, call_s=tests_s, part_s=tests_s * len(solutions))
+    runner.seed = draw.integer(1, 2**31)
+    try:
+        ran = {i: run_tests(runner, solutions[i]) for i in order}
+    finally:
+        runner.close()
+    return Trial(bugs, ran[0], [ran[i + 1] for i in range(len(bugs))])
+
+
+@criterion("verify.tests")
+@begins_early(try_tests)
+def check_tests_pass_on_the_reference_and_catch_planted_bugs(early: Future[Trial | None], evidence: Evidence) -> None:
+    """The candidate's tests pass on the reference and fail on four in five planted bugs or more."""
+    trial = early.result()
+    if trial is None:
+        raise CandidateFault(Verdict.missing, "there is no tests/test_*.py in the submission")
+    on_reference = trial.on_reference
     if isinstance(on_reference, CandidateFault):
         raise CandidateFault(on_reference.verdict, f"on the reference: {on_reference.message}", on_reference.evidence)
     failed = sorted(test for test, outcome in on_reference.items() if outcome == "failed")
     if failed:
-        raise wrong(
-            f"a test fails on the reference: {', '.join(failed[:5])}",
-            actual=failed[:50],
-        )
+        raise wrong(f"a test fails on the reference: {', '.join(failed[:5])}", actual=failed[:50])
     if "passed" not in on_reference.values():
         raise wrong("no test passes on the reference")
-    judge_series(bugs, [ran[i + 1] for i in range(len(bugs))], evidence)
+    judge_series(trial.bugs, trial.on_bugs, evidence)
 
 
 def judge_series(bugs: list[Bug], results: list[Outcomes | CandidateFault], evidence: Evidence) -> None:
@@ -78,16 +100,10 @@ def series(draw: Draw, parts: list[str]) -> list[Bug]:
     return bugs
 
 
-def run_tests(candidate: Candidate, solution: Mapping[str, str]) -> Outcomes | CandidateFault:
-    """Run the candidate's tests on a solution, in a sandbox of its own that shares nothing with another."""
-    files = {path: data for path, data in candidate.files.items() if path not in SERIES}
-    files |= {path: text.encode() for path, text in solution.items()}
-    limits = candidate.limits.model_copy(update={"call_s": candidate.limits.tests_s})
-    runner = Candidate(files, {}, limits, candidate.open_room)
-    runner.seed = candidate.seed
+def run_tests(runner: Candidate, solution: Mapping[str, str]) -> Outcomes | CandidateFault:
+    """Run the candidate's tests on a solution, in a process that shares nothing with another run's."""
     try:
-        runner.boot(runner.open_room())
-        runner.enter("verify")
+        runner.enter("verify", solution)
         answer, _ = runner.call("run")
         tests, broken = answer.get("tests"), answer.get("broken")
         if (
@@ -99,5 +115,3 @@ def run_tests(candidate: Candidate, solution: Mapping[str, str]) -> Outcomes | C
         return tests | dict.fromkeys(broken, "failed")
     except CandidateFault as fault:
         return fault
-    finally:
-        runner.close()

@@ -67,22 +67,29 @@ class RemoteGPT:
         _, out = self.candidate.call("trace", {"model": self.name}, {"idx": idx})
         return {name.removeprefix("trace."): t for name, t in out.items() if name.startswith("trace.")}
 
-    def prefill(self, idx: Tensor, cache: str = "c", *, may_raise: bool = False) -> Tensor:
-        """idx [B, T] -> logits [B, T, V]; the cache is kept there under a name."""
-        _, out = self.candidate.call("prefill", {"model": self.name, "cache": cache}, {"idx": idx}, may_raise=may_raise)
-        return tensor_of(out, "logits", "prefill's logits", (*idx.shape, self.case.vocab))
+    def prefill(self, idx: Tensor) -> Tensor:
+        """idx [B, T] -> logits [B, T, V]"""
+        return tensor_of(self.fill(idx), "logits", "prefill's logits", (*idx.shape, self.case.vocab))
 
-    def decode(self, tokens: Tensor, cache: str = "c", *, may_raise: bool = False) -> Tensor:
-        """tokens [B, t] -> logits [B, t, V]"""
+    def fill(self, idx: Tensor, cache: str = "c", *, may_raise: bool = False) -> dict[str, Tensor]:
+        """Prefill idx [B, T] for its cache, kept there under a name; its logits are one claim's alone."""
         args = {"model": self.name, "cache": cache}
-        _, out = self.candidate.call("decode", args, {"tokens": tokens}, may_raise=may_raise)
-        return tensor_of(out, "logits", "decode's logits", (*tokens.shape, self.case.vocab))
+        return self.candidate.call("prefill", args, {"idx": idx}, may_raise=may_raise)[1]
+
+    def decode(self, tokens: Tensor, cache: str = "c") -> Tensor:
+        """tokens [B, t] -> logits [B, t, V]"""
+        return tensor_of(self.extend(tokens, cache), "logits", "decode's logits", (*tokens.shape, self.case.vocab))
+
+    def extend(self, tokens: Tensor, cache: str = "c", *, may_raise: bool = False) -> dict[str, Tensor]:
+        """Decode tokens [B, t] for the cache."""
+        args = {"model": self.name, "cache": cache}
+        return self.candidate.call("decode", args, {"tokens": tokens}, may_raise=may_raise)[1]
 
     def decode_in_chunks(self, idx: Tensor, chunks: list[int], cache: str = "c") -> Tensor:
-        """Prefill the first chunk of idx [B, T] and decode the others: logits [B, T, V]"""
+        """Prefill the first chunk of idx [B, T] and decode the others: their logits [B, T - chunks[0], V]"""
         first, *others = torch.split(idx, chunks, dim=1)
-        logits = [self.prefill(first, cache)]
-        logits += [self.decode(chunk, cache) for chunk in others]
+        self.fill(first, cache)
+        logits = [self.decode(chunk, cache) for chunk in others]
         self.candidate.call("drop", {"cache": cache})
         return torch.cat([x.to(self.dtype) for x in logits], dim=1)
 

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", HOME="/tmp", TORCHINDUCTOR_CACHE_DIR="/tmp")
 WALL = Path(__file__).resolve().parents[2]
@@ -25,7 +26,7 @@ if Path("/opt/site").is_dir():
 import torch  # noqa: E402
 
 from grader import wire  # noqa: E402
-from grader.worker import child  # noqa: E402
+from grader.worker import child, tests  # noqa: E402
 
 SUBMISSION = Path("/submission")
 SCRATCH = (Path("/tmp"), Path("/dev/shm"), SUBMISSION)
@@ -106,9 +107,11 @@ class Parent:
         resource.setrlimit(resource.RLIMIT_FSIZE, (self.limits["file_bytes"],) * 2)
         self.send(wire.READY, json.dumps({"nonce": header["nonce"], "torch": torch.__version__}).encode())
 
-    def spawn(self, request: dict[str, str]) -> None:
+    def spawn(self, request: dict[str, Any]) -> None:
         """Lay the submission anew and fork a child for one section."""
-        self.lay_files()
+        self.lay_files({path: text.encode() for path, text in request["files"].items()})
+        if request["part"] == "tests":
+            tests.warm_up()
         ours, theirs = socket.socketpair()
         self.to_child.clear()
         pid = os.fork()
@@ -134,8 +137,8 @@ class Parent:
         self.pidfd = os.pidfd_open(pid)
         self.send(wire.READY)
 
-    def lay_files(self) -> None:
-        """Put a fresh copy of the submission in place; what another section wrote is gone."""
+    def lay_files(self, solution: dict[str, bytes]) -> None:
+        """Put a fresh copy of the submission in place, a solution over it; what another section wrote is gone."""
         SUBMISSION.chmod(0o755)
         for folder in SCRATCH:
             for entry in folder.iterdir() if folder.is_dir() else ():
@@ -145,7 +148,7 @@ class Parent:
                     shutil.rmtree(entry, ignore_errors=True)
                 else:
                     entry.unlink(missing_ok=True)
-        for path, data in self.files.items():
+        for path, data in {**self.files, **solution}.items():
             target = SUBMISSION / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
