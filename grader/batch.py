@@ -1,40 +1,44 @@
 """Many submissions on this machine: each in a child process, so that none can take another, or us, with it.
 
-A child reads one Job as a line of JSON and answers with lines of JSON: events, then one scorecard. Its standard input
-stays open for as long as the parent lives, so that it cannot outlive it.
+A child is forked from a server (the standard library's) that has imported torch and the judge, so that is paid
+for once. It gets one Job and answers with lines of JSON: events, then one scorecard. It ends when its parent does.
 """
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import multiprocessing.connection
 import os
 import queue
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import IO
 
 from pydantic import ValidationError
 
 from grader import __version__, score
-from grader.errors import GraderError
+from grader.errors import GraderError, HarnessError
 from grader.models import Event, Frozen, Job, RunInfo, Scorecard
 from grader.project import PACKAGE
 
-CHILD = (sys.executable, "-P", "-m", "grader.batch")
 GRACE_S = 15.0  # for a child to take its sandbox down
 LINE_BYTES = 64 * 2**20
 WORDS_BYTES = 4096  # of a dead child's last words
 
 # Settings of the caller that would change how the judge's Python or pytest behave.
 SCRUBBED = ("PYTEST_", "PYTHON", "COV_", "COVERAGE_")
+
+Send = Callable[[bytes], None]
+Work = Callable[[Job, Send], None]  # what a child does with its job
 
 
 class Line(Frozen):
@@ -52,29 +56,124 @@ class _Child:
     """One running child process, followed by threads."""
 
     job: Job
-    process: subprocess.Popen[bytes]
+    process: BaseProcess
+    answers: Connection
+    words: Connection  # its standard output and error
     started: datetime
     deadline: float  # on time.monotonic()
-    words: deque[bytes] = field(default_factory=lambda: deque(maxlen=64))
+    last_words: deque[bytes] = field(default_factory=lambda: deque(maxlen=64))
     overdue: bool = False
     thread: threading.Thread = field(default_factory=threading.Thread)
 
 
+Inbox = queue.Queue[Event | tuple[_Child, Scorecard]]
+
+
+class Process:
+    """A child process that waits for its order."""
+
+    def __init__(self, method: str) -> None:
+        """Start it by a method of multiprocessing. Raises OSError."""
+        wanted, self._orders = multiprocessing.Pipe(duplex=False)
+        self.answers, sends = multiprocessing.Pipe(duplex=False)
+        self.words, says = multiprocessing.Pipe(duplex=False)  # its standard output and error
+        arguments = (wanted, sends, says, method == "spawn")
+        context = multiprocessing.get_context(method)
+        self.process: BaseProcess = context.Process(target=_child, args=arguments)  # type: ignore[attr-defined]
+        try:
+            with _clean_start():
+                self.process.start()
+        except OSError:
+            for end in (self._orders, self.answers, self.words):
+                end.close()
+            raise
+        finally:
+            for end in (wanted, sends, says):
+                end.close()
+
+    def order(self, work: Work, job: Job) -> None:
+        with contextlib.suppress(OSError):  # it may be dead already
+            self._orders.send((work, job.model_dump_json(by_alias=True)))
+        self._orders.close()
+
+
+def start_ahead(jobs: int) -> Process:
+    """Start what is needed whatever the jobs are, so that it imports while the caller goes on; `run` takes it.
+
+    The first child imports torch while its sandbox does; where more follow, they are forked from a server that has it.
+    Raises HarnessError.
+    """
+    try:
+        first = Process("spawn")
+        if jobs > 1:
+            _start_server()
+    except OSError as error:
+        raise HarnessError(f"no process could be started: {error.strerror or error}") from error
+    return first
+
+
+def _start_server() -> None:
+    """Start the server that children are forked from, if it does not run. Raises OSError."""
+    if sys.platform != "linux":
+        return  # a library that has started threads may not fork well there: each child imports for itself
+    from multiprocessing import forkserver
+
+    forkserver.set_forkserver_preload(["grader.preload"])
+    with _clean_start():
+        forkserver.ensure_running()
+
+
+def environment() -> dict[str, str]:
+    """Give a child's environment: ours, without what steers Python or pytest, and with the way to this package."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(SCRUBBED)}
+    if (PACKAGE.parent / "pyproject.toml").is_file():  # a checkout, which need not be installed
+        kept["PYTHONPATH"] = str(PACKAGE.parent)
+    return kept
+
+
+@contextlib.contextmanager
+def _clean_start() -> Iterator[None]:
+    """Let what starts here inherit neither the caller's settings nor its output, which would wait for its end."""
+    before, outputs = dict(os.environ), (os.dup(1), os.dup(2))
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.environ.clear()
+        os.environ.update({name: value for name, value in before.items() if not name.startswith(SCRUBBED)})
+        os.environ.update(environment())
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        for number, saved in zip((1, 2), outputs, strict=True):
+            os.dup2(saved, number)
+            os.close(saved)
+        os.close(null)
+
+
 def run(
-    jobs: Sequence[Job], at_once: int = 1, command: Sequence[str] = CHILD, limit_s: float | None = None
+    jobs: Sequence[Job],
+    at_once: int = 1,
+    work: Work | None = None,
+    limit_s: float | None = None,
+    first: Process | None = None,
 ) -> Generator[Event | Scorecard]:
     """Grade jobs, `at_once` at a time: gives events as they come, and one scorecard for every job.
+
+    first is what `start_ahead` gave.
 
     A child that crashes, says garbage or takes longer than limit_s is a harness error, and the others go on. Closing
     the iterator takes every child down.
     """
     waiting = deque(jobs)
     live: list[_Child] = []
-    inbox: queue.Queue[Event | tuple[_Child, Scorecard]] = queue.Queue()
+    inbox: Inbox = queue.Queue()
     try:
         while waiting or live:
             while waiting and len(live) < at_once:
-                started = _start(waiting.popleft(), command, limit_s, inbox)
+                started = _start(waiting.popleft(), work or grade_job, limit_s, inbox, first)
+                first = None
                 if isinstance(started, Scorecard):
                     yield started
                 else:
@@ -105,81 +204,62 @@ def limit_of(job: Job) -> float:
     return 600 + 4 * limits.start_s + 6 * limits.part_s
 
 
-def environment() -> dict[str, str]:
-    """Give a child's environment: ours, without what steers Python or pytest, and with the way to this package."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(SCRUBBED)}
-    if (PACKAGE.parent / "pyproject.toml").is_file():  # a checkout, which need not be installed
-        kept["PYTHONPATH"] = str(PACKAGE.parent)
-    return kept
-
-
-def _start(
-    job: Job, command: Sequence[str], limit_s: float | None, inbox: queue.Queue[Event | tuple[_Child, Scorecard]]
-) -> _Child | Scorecard:
+def _start(job: Job, work: Work, limit_s: float | None, inbox: Inbox, ready: Process | None) -> _Child | Scorecard:
     started = datetime.now(UTC)
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(),
-            start_new_session=True,  # Ctrl-C reaches us alone, and we end it in order
-        )
+        if ready is None:
+            _start_server()
+            ready = Process("forkserver" if sys.platform == "linux" else "spawn")
     except OSError as error:
-        return _failed(job, started, f"no process could be started: {error.strerror}")
-    child = _Child(job, process, started, time.monotonic() + (limit_of(job) if limit_s is None else limit_s))
+        return _failed(job, started, f"no process could be started: {error.strerror or error}")
+    ready.order(work, job)
+    deadline = time.monotonic() + (limit_of(job) if limit_s is None else limit_s)
+    child = _Child(job, ready.process, ready.answers, ready.words, started, deadline)
     child.thread = threading.Thread(target=_follow, args=(child, inbox), daemon=True)
     child.thread.start()
     return child
 
 
-def _follow(child: _Child, inbox: queue.Queue[Event | tuple[_Child, Scorecard]]) -> None:
-    """Talk to one child until it has a scorecard or is gone; always puts a scorecard in the end."""
+def _follow(child: _Child, inbox: Inbox) -> None:
+    """Listen to one child until it has a scorecard or is gone; always puts a scorecard in the end."""
     process, card, fault = child.process, None, ""
-    assert process.stdin and process.stdout and process.stderr
-    drain = threading.Thread(target=_keep_words, args=(process.stderr, child.words), daemon=True)
+    drain = threading.Thread(target=_keep_words, args=(child.words, child.last_words), daemon=True)
     drain.start()
-    with contextlib.suppress(OSError):  # it may be dead already
-        process.stdin.write(child.job.model_dump_json(by_alias=True).encode() + b"\n")
-        process.stdin.flush()
     try:
-        while card is None and (line := process.stdout.readline(LINE_BYTES)):
+        while card is None:
+            line = child.answers.recv_bytes(LINE_BYTES)
             said = Line.model_validate_json(line)
             if said.event is not None:
                 inbox.put(said.event)
             card = said.scorecard
-        if card is not None and card.submission.name != child.job.name:
+        if card.submission.name != child.job.name:
             card, fault = None, "it gave another submission's scorecard"
+    except EOFError:
+        pass
     except ValidationError:
         fault = f"it said what is no message: {line[:200]!r}"
     except Exception as error:
         fault = f"it could not be followed: {error}"
     if fault:
         _kill(process)
-    try:
-        process.wait(GRACE_S if card is not None else None)
-    except subprocess.TimeoutExpired:
-        pass
+    process.join(GRACE_S if card is not None else None)
     _kill(process)
-    process.wait()
+    process.join()
     drain.join(1)
     if card is None:
-        status = f"ended with status {process.returncode}"
+        status = f"ended with status {process.exitcode}"
         fault = fault or ("took too long and was ended" if child.overdue else f"{status} without a scorecard")
-        words = b"".join(child.words)[-WORDS_BYTES:].decode("utf-8", "replace").strip()
-        reason = f"the grading process failed: {fault}" + (f"; its last words: {words}" if words else "")
+        last = b"".join(child.last_words)[-WORDS_BYTES:].decode("utf-8", "replace").strip()
+        reason = f"the grading process failed: {fault}" + (f"; its last words: {last}" if last else "")
         card = _failed(child.job, child.started, reason)
-    for pipe in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):
-            pipe.close()
+    child.answers.close()
     inbox.put((child, card))
 
 
-def _keep_words(stderr: IO[bytes], words: deque[bytes]) -> None:
-    with contextlib.suppress(OSError), stderr:
-        while chunk := stderr.read1(WORDS_BYTES):  # type: ignore[attr-defined]
-            words.append(chunk)
+def _keep_words(words: Connection, last: deque[bytes]) -> None:
+    with contextlib.suppress(OSError), words:
+        while chunk := os.read(words.fileno(), WORDS_BYTES):
+            last.append(chunk)
 
 
 def _end(live: list[_Child]) -> None:
@@ -189,8 +269,7 @@ def _end(live: list[_Child]) -> None:
             child.process.terminate()
         deadline = time.monotonic() + GRACE_S
         for child in live:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.process.wait(max(0.0, deadline - time.monotonic()))
+            child.process.join(max(0.0, deadline - time.monotonic()))
     finally:
         for child in live:
             _kill(child.process)
@@ -198,10 +277,12 @@ def _end(live: list[_Child]) -> None:
             child.thread.join(GRACE_S)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a child and what it left behind: its session is its own."""
+def _kill(process: BaseProcess) -> None:
+    """Kill a child and what it left behind: its session is its own, unless it is very young."""
+    assert process.pid
     with contextlib.suppress(OSError):
         os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
 
 
 def _failed(job: Job, started: datetime, reason: str) -> Scorecard:
@@ -223,20 +304,42 @@ def _run_info(job: Job, started: datetime) -> RunInfo:
 # --- the child --------------------------------------------------------------------------------------------------------
 
 
-def main() -> None:
-    """Grade the one job on standard input."""
+def _child(orders: Connection, answers: Connection, words: Connection, fresh: bool) -> None:
+    """Do one job, in a session of our own: Ctrl-C reaches the parent alone, which ends us in order."""
+    os.setsid()
+    os.dup2(words.fileno(), 1)
+    os.dup2(words.fileno(), 2)
     signal.signal(signal.SIGTERM, _interrupt)
-    job = Job.model_validate_json(sys.stdin.buffer.readline())
-    # A descriptor of its own: the judge's pytest puts another file on 0, and that one ends at once.
-    lifeline = os.dup(0)
-    threading.Thread(target=_follow_parent, args=(lifeline,), daemon=True).start()
-    # Whatever prints, here or below us, must not print into the protocol.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    parent = multiprocessing.parent_process()
+    assert parent
+    threading.Thread(target=_follow_parent, args=(parent.sentinel,), daemon=True).start()
+    status = 0
+    try:
+        if fresh:
+            import grader.grade  # noqa: F401
+
+            threading.Thread(target=_import_judge, daemon=True).start()
+        work, job = orders.recv()
+        work(Job.model_validate_json(job), answers.send_bytes)
+    except EOFError:
+        pass  # no order came
+    except KeyboardInterrupt:
+        status = 130
+    answers.close()
+    sys.stderr.flush()
+    os._exit(status)  # all is said; taking torch apart takes a while
+
+
+def _import_judge() -> None:
+    """Import what takes long beside the start of the sandbox; who needs it waits for it."""
+    import grader.preload  # noqa: F401
+
+
+def grade_job(job: Job, send: Send) -> None:
+    """Grade one job: send its events and its scorecard."""
 
     def say(line: Line) -> None:
-        answers.write(line.model_dump_json(by_alias=True).encode() + b"\n")
-        answers.flush()
+        send(line.model_dump_json(by_alias=True).encode())
 
     started = datetime.now(UTC)
     try:
@@ -259,18 +362,10 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _follow_parent(lifeline: int) -> None:
-    """End when the parent does: then standard input ends too."""
-    while os.read(lifeline, 4096):
-        pass
+def _follow_parent(sentinel: int) -> None:
+    """End when the parent does."""
+    multiprocessing.connection.wait([sentinel])
     print("the parent process is gone", file=sys.stderr, flush=True)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_S)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)

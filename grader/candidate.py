@@ -159,7 +159,7 @@ class Candidate:
             self._solution = dict(solution or {})
 
     def sibling(self, files: Mapping[str, bytes], **limits: float) -> Candidate:
-        """Make a candidate with other files and limits, in a sandbox of its own that ends with this one's at the latest."""
+        """Make a candidate with other files and limits, in a sandbox of its own that ends with ours at the latest."""
         other = Candidate(files, {}, self.limits.model_copy(update=limits), self.open_room)
         self._siblings.append(other)
         return other

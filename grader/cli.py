@@ -17,6 +17,7 @@ from grader.project import DEFAULT_RUBRIC
 
 # Everything that takes long to import waits until there is something to grade, so that --help answers at once.
 if TYPE_CHECKING:
+    from grader.batch import Process
     from grader.models import Job, Rubric, Scorecard
     from grader.store import Store
 
@@ -64,13 +65,14 @@ def grade(
 
     Exit status: 0 graded, 1 a score is below --min-score, 2 usage (nothing was graded), 3 the harness failed.
     """
+    from grader import batch, submission
     from grader import rubric as rubrics
-    from grader import submission
     from grader.store import Store
 
     paths = _distinct([Path(path) for path in submissions])
     for path in paths:
         submission.check(path)
+    first = batch.start_ahead(len(paths))
     lines = rubrics.load(rubric)
     _check_numbers(jobs, min_score, seed)
     _check_only(only, lines)
@@ -86,8 +88,8 @@ def grade(
 
     wall = choose(sandbox)
     wall.prepare(_say)
-    batch = _batch(paths, out, lines, wall.name, seed, kit, only)
-    cards, failed = _run(batch, jobs, lines, Store(out), as_json)
+    todo = _jobs(paths, out, lines, wall.name, seed, kit, only)
+    cards, failed = _run(todo, jobs, lines, Store(out), as_json, first)
     failed |= _finish(cards, lines, Store(out), extra, as_json)
     if failed or any(card.score is None for card in cards):
         return 3
@@ -147,7 +149,7 @@ def _check_writable(out: Path, extra: dict[str, Path]) -> None:
 # --- grading ----------------------------------------------------------------------------------------------------------
 
 
-def _batch(
+def _jobs(
     paths: list[Path], out: Path, rubric: Rubric, sandbox: str, seed: int | None, kit: str | None, only: str | None
 ) -> list[Job]:
     import secrets
@@ -173,7 +175,9 @@ def _batch(
     ]
 
 
-def _run(jobs: list[Job], at_once: int, rubric: Rubric, store: Store, as_json: bool) -> tuple[list[Scorecard], bool]:
+def _run(
+    jobs: list[Job], at_once: int, rubric: Rubric, store: Store, as_json: bool, first: Process
+) -> tuple[list[Scorecard], bool]:
     """Grade, and keep each scorecard as it comes: the scorecards as ordered, and whether one could not be kept."""
     from contextlib import closing, suppress
 
@@ -184,7 +188,7 @@ def _run(jobs: list[Job], at_once: int, rubric: Rubric, store: Store, as_json: b
     cards: list[Scorecard] = []
     failed = False
     criteria = len(_selected(jobs[0].only, rubric))
-    with terminal.display(len(jobs), criteria) as shown, closing(batch.run(jobs, at_once)) as said:
+    with terminal.display(len(jobs), criteria) as shown, closing(batch.run(jobs, at_once, first=first)) as said:
         try:
             for item in said:
                 if isinstance(item, Event):

@@ -173,6 +173,7 @@ def run(
         str(CHECKS), "-c", str(CHECKS / "pytest.ini"), "--rootdir", str(CHECKS), "-q", "--disable-plugin-autoload",
         "-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin", "--json-report", "--json-report-file=none",
         "-s", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:logging",
+        "-p", "no:unraisableexception", "-p", "no:threadexception",
     ]  # fmt: skip
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

@@ -4,7 +4,6 @@ but only a live model earns it: one whose finite logits depend on weights and on
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,12 +11,11 @@ from torch import Tensor
 from grader.candidate import Candidate, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import Draw, GPTCase
-from grader.checks.check_gpt import expect_moves, expect_sees_prefix
+from grader.checks.check_gpt import Once, expect_moves, expect_sees_prefix
 from grader.checks.expect import expect, expect_close, expect_finite, wrong
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
 
-Once = Callable[[Any, Callable[[], None]], None]
 KEPT = 1e-4  # an entry of a cached prefix may move by this much: rounding
 DECODED = "[b, decoded t, v]"
 TIE = 1e-3  # where a submission's own two best logits are nearer than this, either token is right

@@ -1,6 +1,7 @@
 """Requests about the candidate's own tests: run pytest over them here, and say how each test ended."""
 
 import contextlib
+import gc
 import io
 from typing import Any
 
@@ -16,9 +17,12 @@ NAME_LIMIT = 200
 
 def warm_up() -> None:
     """Import, once and before any child is forked, what nearly every test imports."""
+    gc.disable()  # nothing that an import makes is garbage
     import pytest  # noqa: F401
 
     torch.testing.assert_close(torch.zeros(1), torch.zeros(1))  # imports sympy, for half a second
+    gc.enable()
+    gc.freeze()
 
 
 class Outcomes:
@@ -49,6 +53,7 @@ class Server:
         outcomes = Outcomes()
         # The first failure decides, on the reference as on a planted bug, and saves the time of the rest.
         options = ["/submission/tests", "--rootdir", "/submission", "-p", "no:cacheprovider", "-x", "-q", "--tb=line"]
+        options += ["--disable-plugin-autoload"]
         with contextlib.redirect_stdout(io.StringIO()):
             status = pytest.main(options, plugins=[outcomes])
         if len(outcomes.tests) > TESTS_LIMIT:
