@@ -68,7 +68,7 @@ def role(pid: int) -> str | None:
         return None  # its arguments name the worker too
     if any(argument.endswith("grader/worker/__main__.py") for argument in arguments):
         return "worker"
-    if "grader.batch" in arguments or "grader.judge" in arguments or "pytest" in arguments:
+    if any("multiprocessing.spawn" in argument or "multiprocessing.forkserver" in argument for argument in arguments):
         return "judge"
     if any(Path(argument).name == "grade" for argument in arguments[:2]):
         return "command line"

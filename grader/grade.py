@@ -74,8 +74,8 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
         phase("judging")
         results = judge.run(candidate, job.rubric, job.seed, job.only, criterion)
         if not job.only or fnmatch(DIAGNOSIS, job.only):
-            toml = snapshot.files.get("submission.toml")
-            results[DIAGNOSIS] = (diagnose(toml, job.kit, keys.read(keys.default_path())),)
+            known = keys.read(keys.default_path()) if info.kit else {}
+            results[DIAGNOSIS] = (diagnose(snapshot.files.get("submission.toml"), job.kit, known),)
     finally:
         candidate.close()
     versions["torch"] = candidate.worker_torch

@@ -1,4 +1,4 @@
-"""All that a grading process needs: imported once, by the server that they are forked from or beside a sandbox's start."""
+"""All that a grading process needs: imported once, by the server they are forked from or beside a sandbox's start."""
 
 import gc
 

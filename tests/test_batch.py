@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
+import errno
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
+from children import behave, below, wait_until
 
 from grader import batch, score
+from grader.errors import HarnessError
 from grader.models import Event, Job, Outcome, Rubric, RunInfo, Scorecard
 
 RUBRIC = Rubric.model_validate(
@@ -31,48 +33,19 @@ def job(name: str) -> Job:
     return Job(path=f"/nowhere/{name}", name=name, rubric=RUBRIC, rubric_digest="sha256:1", sandbox="docker", seed=1)
 
 
-def scorecard(name: str) -> str:
+def scorecard(name: str) -> bytes:
     run = RunInfo(seed=1, sandbox="docker", started_at="2026-01-01T00:00:00Z", duration_s=1, rubric_digest="sha256:1")
-    return batch.Line(scorecard=score.rejected(job(name), run, "for the test")).model_dump_json(by_alias=True)
+    return batch.Line(scorecard=score.rejected(job(name), run, "for the test")).model_dump_json(by_alias=True).encode()
 
 
-# Stands in for `python -m grader.batch`; each submission's name says what becomes of it.
-SCRIPT = r"""
-import json, os, signal, sys, time
-job = json.loads(sys.stdin.readline())
-name, cards = job["name"], json.loads(sys.argv[1])
-def say(line):
-    print(line, flush=True)
-if name.startswith("good"):
-    say(json.dumps({"event": {"submission": name, "kind": "criterion", "text": "gpt.load", "verdict": "accepted"}}))
-    say(cards[name])
-elif name == "slow":
-    time.sleep(0.3); say(cards[name])
-elif name == "exit": sys.exit(7)
-elif name == "killed": os.kill(os.getpid(), signal.SIGKILL)
-elif name == "garbage": say("{]"); time.sleep(60)
-elif name == "talkative": sys.stderr.write("x" * 3_000_000 + "\nOutOfCheese: redo from start\n"); sys.exit(1)
-elif name == "mistaken": say(cards["good"])
-elif name == "half": sys.stdout.write(cards["good"][:100]); sys.exit(0)
-elif name == "silent": time.sleep(60)
-elif name == "deaf": signal.signal(signal.SIGTERM, signal.SIG_IGN); print("{}", flush=True); time.sleep(60)
-elif name == "lingering": say(cards[name]); time.sleep(0.5); os.abort()
-elif name == "parent":
-    if not os.fork():
-        time.sleep(60)
-    sys.exit(3)
-elif name == "environment": sys.stderr.write(json.dumps(dict(os.environ))); sys.exit(1)
-"""
-
-
-def command(*names: str) -> list[str]:
-    return [sys.executable, "-c", SCRIPT, json.dumps({name: scorecard(name) for name in (*names, "good")})]
+def stand_in(*names: str) -> batch.Work:
+    return partial(behave, cards={name: scorecard(name) for name in (*names, "good")})
 
 
 def run(
     names: Sequence[str], at_once: int = 1, limit_s: float | None = None
 ) -> tuple[list[Event], dict[str, Scorecard]]:
-    said = list(batch.run([job(name) for name in names], at_once, command(*names), limit_s))
+    said = list(batch.run([job(name) for name in names], at_once, stand_in(*names), limit_s))
     cards = [item for item in said if isinstance(item, Scorecard)]
     assert len(cards) == len(names)
     return [item for item in said if isinstance(item, Event)], {card.submission.name: card for card in cards}
@@ -144,76 +117,74 @@ def test_the_callers_pytest_and_python_settings_stay_outside(monkeypatch: pytest
     assert not [name for name in environment if name.startswith("PYTEST")] and "PYTHONSTARTUP" not in environment
     assert environment.get("PYTHONPATH") != "/tmp/evil"
     assert environment["DOCKER_HOST"] == "unix:///run/mine.sock"
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # the next child's server starts with these
     _, cards = run(["environment"])
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
     assert "PYTEST_ADDOPTS" not in cards["environment"].reason and "DOCKER_HOST" in cards["environment"].reason
 
 
-def test_no_process_to_start_is_a_harness_error() -> None:
+def test_no_process_to_start_is_a_harness_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where not even a process can be had, each submission says so."""
-    (card,) = list(batch.run([job("good")], 1, ["/nowhere/python"]))
-    assert isinstance(card, Scorecard) and "no process could be started" in card.reason
+
+    def full(*_: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(batch, "_start_server", full)
+    (card,) = list(batch.run([job("good")]))
+    assert isinstance(card, Scorecard) and "no process could be started: Resource temporarily" in card.reason
+    monkeypatch.setattr(batch, "Process", full)
+    with pytest.raises(HarnessError, match="no process could be started"):
+        batch.start_ahead(1)
 
 
 def test_closing_takes_every_child_down() -> None:
     """Whoever stops listening (Ctrl-C) leaves no process behind, and keeps what was finished."""
-    others = set(children_of(os.getpid()))  # of other tests: a browser, say
-    listening = batch.run([job("good1"), job("silent"), job("silent")], 3, command("good1", "silent"))
+    run(["good"])  # so that the server runs
+    others = below(os.getpid())  # of other tests too: a browser, say
+    listening = batch.run([job("good1"), job("silent"), job("silent")], 3, stand_in("good1", "silent"))
     for item in listening:
         if isinstance(item, Scorecard):
             break
-    assert len(set(children_of(os.getpid())) - others) == 2
+    assert len(below(os.getpid()) - others) == 2
     listening.close()
-    wait_until(lambda: not set(children_of(os.getpid())) - others)
+    wait_until(lambda: not below(os.getpid()) - others)
+
+
+def test_the_first_child_starts_before_its_job_is_known() -> None:
+    """It imports meanwhile, takes the first job, and ends by itself when none comes."""
+    first = batch.start_ahead(2)
+    said = batch.run([job("good1"), job("good2")], 1, stand_in("good1", "good2"), first=first)
+    assert sum(isinstance(item, Scorecard) and item.outcome is Outcome.rejected for item in said) == 2
+    unused = batch.start_ahead(1).process  # and nobody holds the other end any more
+    unused.join(20)
+    assert unused.exitcode == 0
 
 
 # --- the real child ---------------------------------------------------------------------------------------------------
 
 
-def children_of(pid: int) -> list[int]:
-    """Give the living children of a process, from /proc."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # gone since it was listed
-            state, parent = status.read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == pid and state != "Z":
-                found.append(int(status.parent.name))
-    return found
-
-
-def wait_until(holds: object) -> None:
-    assert callable(holds)
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def start_child(**settings: str) -> subprocess.Popen[bytes]:
-    pipe = subprocess.PIPE
-    return subprocess.Popen(batch.CHILD, stdin=pipe, stdout=pipe, stderr=pipe, env=batch.environment() | settings)
-
-
 def test_the_child_answers_a_fault_of_ours_with_a_scorecard() -> None:
     """A submission that vanished since it was checked has no score, and the reason is not a traceback."""
-    child = start_child()
-    assert child.stdin and child.stdout
-    child.stdin.write(job("gone").model_dump_json(by_alias=True).encode() + b"\n")
-    child.stdin.flush()
-    card = batch.Line.model_validate_json(child.stdout.readline()).scorecard
-    child.communicate(timeout=20)
-    assert card is not None and card.outcome is Outcome.harness_error
+    (card,) = (item for item in batch.run([job("gone")]) if isinstance(item, Scorecard))
+    assert card.outcome is Outcome.harness_error
     assert card.reason == "/nowhere/gone: no such file or folder"
 
 
-def test_the_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
-    """When the parent is killed, standard input ends, and with it the child."""
+def test_the_child_does_not_outlive_its_parent() -> None:
+    """When the parent is killed, child and server end too."""
     script = (
-        "import os, threading, time\n"
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "import children, test_batch\n"
         "from grader import batch\n"
-        "threading.Thread(target=batch._follow_parent, args=(0,), daemon=True).start()\n"
-        "time.sleep(60)\n"
+        "for item in batch.run([test_batch.job('x')], 1, children.run_forever):\n"
+        "    print(item.submission, flush=True)\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, env=batch.environment())
-    assert child.stdin
-    child.stdin.close()
-    assert child.wait(20) == -signal.SIGTERM
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(Path(__file__).parent)], stdout=subprocess.PIPE, env=batch.environment()
+    )
+    assert parent.stdout and parent.stdout.readline()
+    family = below(parent.pid)
+    assert len(family) >= 2
+    parent.kill()
+    parent.communicate()
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))

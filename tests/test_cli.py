@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import os
@@ -17,42 +16,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from children import below, grade_as_told, wait_until
 
 from grader import admin, batch, cli, sandbox
 from grader.errors import HarnessError
 from grader.models import Scorecard
-
-# Stands in for the grading child: reads the submission for real, and does as its minigpt.py says.
-CHILD = r"""
-import os, sys, time
-from datetime import UTC, datetime
-from pathlib import Path
-from grader import batch, score, submission
-from grader.errors import Rejected
-from grader.models import CheckResult, Event, Job, RunInfo, SubmissionInfo, Verdict
-job = Job.model_validate_json(sys.stdin.readline())
-run = RunInfo(seed=job.seed, sandbox=job.sandbox, started_at="2026-01-01T00:00:00+00:00", duration_s=1,
-              rubric_digest=job.rubric_digest, only=job.only)
-def say(**line):
-    print(batch.Line(**line).model_dump_json(by_alias=True), flush=True)
-try:
-    snapshot = submission.read(Path(job.path), job.rubric.limits)
-except Rejected as error:
-    say(scorecard=score.rejected(job, run, str(error)))
-    sys.exit()
-order = snapshot.files.get("minigpt.py", b"").decode()
-if order == "crash": os.abort()
-if order == "hang": time.sleep(60)
-results = {}
-for line in job.rubric.criteria:
-    if line.id.startswith("scan."): continue
-    verdict = Verdict.wrong_answer if order == "wrong" and line.id.startswith("gpt.") else Verdict.accepted
-    message = "::error title=x::\x1b[31mred" if verdict is Verdict.wrong_answer else ""
-    results[line.id] = (CheckResult(id="a", verdict=verdict, message=message),)
-    say(event=Event(submission=job.name, kind="criterion", text=line.id, verdict=verdict))
-info = SubmissionInfo(name=job.name, digest=snapshot.digest, kit=job.kit or snapshot.kit)
-say(scorecard=score.build(job.rubric, info, run, results))
-"""
 
 
 class Wall:
@@ -66,7 +34,7 @@ class Wall:
 def grade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Run `grade` in tmp_path with the child above and no real sandbox."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(batch, "run", partial(batch.run, command=[sys.executable, "-c", CHILD]))
+    monkeypatch.setattr(batch, "run", partial(batch.run, work=grade_as_told))
     monkeypatch.setattr(sandbox, "choose", lambda name: Wall())
     for name, order in {"alice": "good", "bob": "wrong", "carol": "crash"}.items():
         (tmp_path / name).mkdir()
@@ -265,9 +233,13 @@ class Wall:
     name = "bubblewrap"
     def prepare(self, progress): pass
 sandbox.choose = lambda name: Wall()
-batch.run = partial(batch.run, command=[sys.executable, "-c", sys.argv.pop(1)])
-cli.main()
+sys.path.insert(0, sys.argv.pop(1))
+from children import grade_as_told
+batch.run = partial(batch.run, work=grade_as_told)
+if __name__ == "__main__":
+    cli.main()
 """
+HERE = str(Path(__file__).parent)
 
 
 def test_what_a_candidate_wrote_commands_neither_terminal_nor_ci(
@@ -291,7 +263,7 @@ def test_on_a_terminal_criteria_scroll_by(grade: Callable[..., int], tmp_path: P
     """A person watches criterion by criterion; the same run in CI prints one line."""
     environment = {name: value for name, value in (os.environ | batch.environment()).items() if name != "CI"}
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-c", DRIVER, CHILD, "bob"]
+    command = [sys.executable, "-c", DRIVER, HERE, "bob"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment | {"TERM": "xterm"})
     os.close(theirs)
     shown = b""
@@ -312,7 +284,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(grade: Callabl
     """Interrupted, `grade` ends its children, keeps finished scorecards and their index, and says so."""
     (tmp_path / "slow").mkdir()
     (tmp_path / "slow/minigpt.py").write_text("hang")
-    command = [sys.executable, "-c", DRIVER, CHILD, "alice", "slow"]
+    command = [sys.executable, "-c", DRIVER, HERE, "alice", "slow"]
     # A job in the background is born deaf to Ctrl-C; this one must hear it wherever the tests run.
     hear = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
@@ -323,27 +295,16 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(grade: Callabl
         preexec_fn=hear,
     )
     deadline = time.monotonic() + 20
-    while not (tmp_path / "reports/alice/report.html").exists() or not children_of(process.pid):
+    while not (tmp_path / "reports/alice/report.html").exists() or not below(process.pid):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    children = children_of(process.pid)
+    family = below(process.pid)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert b"interrupted; the 1 of 2 that were finished are kept in reports" in err and b"Traceback" not in err
     assert card(tmp_path, "alice").outcome == "graded" and (tmp_path / "reports/index.html").exists()
-    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
-
-
-def children_of(pid: int) -> list[int]:
-    """Give the living children of a process, from /proc."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):  # gone since it was listed
-            state, parent = status.read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == pid and state != "Z":
-                found.append(int(status.parent.name))
-    return found
+    wait_until(lambda: not [pid for pid in family if Path(f"/proc/{pid}").exists()])
 
 
 # --- starting up ------------------------------------------------------------------------------------------------------

@@ -128,7 +128,9 @@ class Draw:
                     value[: 2 * shape[1]] *= attention
                 elif "proj" in name:
                     value *= stream
-                elif "fc" in name or name == "head.weight":
+                elif "fc" in name:
                     value *= 1.5
+                elif name == "head.weight":
+                    value *= 3  # logits of a trained model's size, where the mildest bugs stand out of the tolerance
             drawn[name] = value
         return drawn

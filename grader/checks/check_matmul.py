@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
 
-from grader.candidate import Candidate, tensor_of
+from grader.candidate import Candidate, CandidateFault, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw
 from grader.checks.expect import expect, expect_close, wrong
-from grader.checks.timing import Clock, expect_ratio_below
+from grader.checks.timing import Clock, expect_not_asleep, expect_ratio_below
 from grader.models import Evidence, Rubric, jsonable
 
 Shape = tuple[int, ...]
@@ -123,7 +124,12 @@ def expect_gradients(
         raw = got.raw[name]
         if raw is None:
             raise wrong(f"{sizes}: backward returns None for {name}, which needs a gradient")
-        expect_close(raw, want, atol, f"{sizes}: backward's gradient of {name}", evidence=evidence)
+        try:
+            expect_close(raw, want, atol, f"{sizes}: backward's gradient of {name}", evidence=evidence)
+        except CandidateFault as fault:
+            errors = (raw.double() - want).abs().flatten(0, -2)  # [rows, columns]
+            fault.evidence["gradient_map"] = {"operand": name, "values": jsonable(errors)}
+            raise
         expect_close(got.grads[name], want, atol, f"{sizes}: the gradient of {name}", evidence=evidence)
     return got
 
@@ -340,11 +346,20 @@ def check_time_is_near_torchs_own(candidate: Candidate, draw: Draw, rubric: Rubr
             C = torch.matmul(a, b)
             results.append((C.detach(), *torch.autograd.grad(C, (a, b), dC)))
 
+    walls: list[float] = []
+
     def pair() -> float:
-        return clock.remote(lambda: candidate.call("run")) / clock.local(own)
+        started = time.perf_counter()
+        theirs = clock.remote(lambda: candidate.call("run"))
+        between = time.perf_counter()
+        ours = clock.local(own)
+        walls.append((between - started) / (time.perf_counter() - between))
+        return theirs / ours
 
     pair()
-    expect_ratio_below(rubric.tolerances.matmul_time_ratio, "forward and backward over torch's own", pair, evidence)
+    what = "forward and backward over torch's own"
+    expect_ratio_below(rubric.tolerances.matmul_time_ratio, what, pair, evidence)
+    expect_not_asleep(walls, what)
     _, out = candidate.call("fetch")
     for i, row in enumerate(results):
         for name, want in zip(("C", "dA", "dB"), row, strict=True):

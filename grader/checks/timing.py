@@ -12,6 +12,7 @@ from grader.candidate import Candidate, CandidateFault
 from grader.models import Evidence, Verdict
 
 Work = Callable[[], object]
+ASLEEP = 10
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,18 @@ class Clock:
         started = time.process_time()
         work()
         return time.process_time() - started
+
+
+def expect_not_asleep(walls: list[float], what: str) -> None:
+    """Demand that what is cheap in CPU time does not spend its time waiting instead.
+
+    walls are paired ratios of wall time. Other load stretches both sides of a pair, and never tenfold in the median.
+    """
+    ratio = statistics.median(walls)
+    if ratio > ASLEEP:
+        raise CandidateFault(
+            Verdict.wrong_answer, f"{what}: by the clock on the wall the ratio is {ratio:.3g}; it waits, or sleeps"
+        )
 
 
 @dataclass(frozen=True)

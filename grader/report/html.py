@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -59,6 +60,20 @@ def render_index(scorecards: Sequence[Scorecard], rubric: Rubric | None = None) 
     return _page("index", cohort=cohort.cohort(scorecards, rubric), marks=MARKS)
 
 
+def render_validity(entries: Sequence[Any], result: Any) -> str:
+    """Write the matrix of corpus entry by criterion, the rates, what each check alone catches, and the margins."""
+    criteria = list(dict.fromkeys(cell.criterion for cell in result.cells))
+    rows: dict[str, dict[str, list[Any]]] = {entry.name: {criterion: [] for criterion in criteria} for entry in entries}
+    for cell in result.cells:
+        rows[cell.entry][cell.criterion].append(cell)
+    return _page("validity", entries=entries, criteria=criteria, rows=rows, result=result)
+
+
+def _initials(verdict: str) -> str:
+    words = verdict.split("_")
+    return "A" if verdict == "accepted" else "".join(word[0] for word in words) if len(words) > 1 else verdict[:2]
+
+
 def _page(name: str, **values: object) -> str:
     style = Markup(colours.css() + _source("page.css") + _source(f"{name}.css"))
     script = Markup(_source("page.js") + _source(f"{name}.js"))
@@ -86,6 +101,7 @@ def _environment() -> Environment:
         "points": text.points,
         "seconds": text.seconds,
         "short": text.short,
+        "initials": _initials,
         "mark": MARKS.__getitem__,
         "outcome": OUTCOMES.__getitem__,
     }

@@ -32,7 +32,7 @@ def validity(
 
     from grader import batch
     from grader.models import Job, Scorecard, Verdict
-    from grader.report.validity import render
+    from grader.report.html import render_validity
     from grader.rubric import digest, load
     from grader.sandbox import choose
     from grader.store import write
@@ -71,7 +71,7 @@ def validity(
     result = measure(entries, cards, time.monotonic() - started)
     out.mkdir(parents=True, exist_ok=True)
     write(out / "validity.json", json.dumps(result.model_dump(mode="json"), indent=1))
-    write(out / "validity.html", render(entries, result))
+    write(out / "validity.html", render_validity(entries, result))
     say = Console(highlight=False, soft_wrap=True)
     say.print(f"sensitivity {result.sensitivity}\nspecificity {result.specificity}")
     for criterion, rate in result.detection.items():

@@ -53,7 +53,7 @@ class Server:
         logits, loss = pair(result, "what forward returns")
         out = {"logits": plain(logits, "logits")}
         if targets is None:
-            return {"loss_is_none": loss is None}, out
+            return {}, out
         out["loss"] = plain(loss, "the loss")
         if args["gradients"]:
             if not loss.requires_grad:
@@ -64,7 +64,7 @@ class Server:
                 if parameter.grad is not None:
                     out["grad." + name] = plain(parameter.grad, f"gradient of {name}")
             model.zero_grad(set_to_none=True)
-        return {"loss_is_none": False}, out
+        return {}, out
 
     def do_trace(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Give what each named module put out in one forward pass, where it is one tensor."""

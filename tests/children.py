@@ -1,0 +1,131 @@
+"""Stand-ins for what a grading child does, and a look at which processes live.
+
+Children import this module by name: what they run must stand in a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from grader import batch, score, submission
+from grader.errors import Rejected
+from grader.models import CheckResult, Event, Job, RunInfo, SubmissionInfo, Verdict
+
+
+def behave(job: Job, send: batch.Send, cards: Mapping[str, bytes]) -> None:
+    """Do as the submission's name says; cards are right answers, by name."""
+    name = job.name
+    if name.startswith("good"):
+        event = Event(submission=name, kind="criterion", text="gpt.load", verdict=Verdict.accepted)
+        send(batch.Line(event=event).model_dump_json().encode())
+        send(cards[name])
+    elif name == "slow":
+        time.sleep(0.3)
+        send(cards[name])
+    elif name == "exit":
+        os._exit(7)
+    elif name == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif name == "garbage":
+        send(b"{]")
+        time.sleep(60)
+    elif name == "talkative":
+        sys.stderr.write("x" * 3_000_000 + "\nOutOfCheese: redo from start\n")
+        sys.stderr.flush()
+        os._exit(1)
+    elif name == "mistaken":
+        send(cards["good"])
+    elif name == "half":
+        send(cards["good"][:100])
+    elif name == "silent":
+        time.sleep(60)
+    elif name == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        send(b"{}")
+        time.sleep(60)
+    elif name == "lingering":
+        send(cards[name])
+        time.sleep(0.5)
+        os.abort()
+    elif name == "parent":
+        if not os.fork():
+            time.sleep(60)
+        os._exit(3)
+    elif name == "environment":
+        sys.stderr.write(json.dumps(dict(os.environ)))
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def grade_as_told(job: Job, send: batch.Send) -> None:
+    """Read the submission for real, and judge it as its minigpt.py says."""
+    run = RunInfo(
+        seed=job.seed,
+        sandbox=job.sandbox,
+        started_at="2026-01-01T00:00:00+00:00",
+        duration_s=1,
+        rubric_digest=job.rubric_digest,
+        only=job.only,
+    )
+
+    def say(**line: Any) -> None:
+        send(batch.Line(**line).model_dump_json(by_alias=True).encode())
+
+    try:
+        snapshot = submission.read(Path(job.path), job.rubric.limits)
+    except Rejected as error:
+        say(scorecard=score.rejected(job, run, str(error)))
+        return
+    order = snapshot.files.get("minigpt.py", b"").decode()
+    if order == "crash":
+        os.abort()
+    if order == "hang":
+        time.sleep(60)
+    results = {}
+    for line in job.rubric.criteria:
+        if line.id.startswith("scan."):
+            continue
+        verdict = Verdict.wrong_answer if order == "wrong" and line.id.startswith("gpt.") else Verdict.accepted
+        message = "::error title=x::\x1b[31mred" if verdict is Verdict.wrong_answer else ""
+        results[line.id] = (CheckResult(id="a", verdict=verdict, message=message),)
+        say(event=Event(submission=job.name, kind="criterion", text=line.id, verdict=verdict))
+    info = SubmissionInfo(name=job.name, digest=snapshot.digest, kit=job.kit or snapshot.kit)
+    say(scorecard=score.build(job.rubric, info, run, results))
+
+
+def run_forever(_job: Job, send: batch.Send) -> None:
+    """Say who we are, and wait."""
+    started = datetime.now().astimezone()
+    send(batch.Line(event=Event(submission=f"{os.getpid()} {started}", kind="phase")).model_dump_json().encode())
+    time.sleep(60)
+
+
+def below(pid: int) -> set[int]:
+    """Give the living processes below one, from /proc."""
+    parents: dict[int, int] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # gone since it was listed
+            state, parent = status.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                parents[int(status.parent.name)] = int(parent)
+    found: set[int] = set()
+    while more := {child for child, parent in parents.items() if parent in {pid, *found}} - found:
+        found |= more
+    return found
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    """Wait for a condition, at most 20 s."""
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
