@@ -13,6 +13,7 @@ from grader.models import Evidence, Verdict
 
 Work = Callable[[], object]
 ASLEEP = 10
+FAR = 2
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,16 @@ def expect_ratio_below(
 ) -> None:
     """Demand that the median of paired ratios stays below threshold.
 
-    An interval that straddles the threshold is measured again, with more pairs; if it still does the verdict is
-    inconclusive, for a person to decide.
+    Two pairs settle what is far off. Else an interval that straddles the threshold is measured again, with more pairs;
+    if it still does the verdict is inconclusive, for a person to decide.
     """
-    ratios = [pair() for _ in range(first)]
-    while True:
+    ratios = [pair(), pair()]
+    settled = max(ratios) < threshold / FAR or min(ratios) > threshold * FAR
+    while not settled and len(ratios) < most:
+        ratios += [pair() for _ in range(max(len(ratios), first - len(ratios)))]
         ratio = Ratio.of(ratios)
         settled = ratio.high < threshold or ratio.low > threshold
-        if settled or len(ratios) >= most:
-            break
-        ratios += [pair() for _ in range(len(ratios))]
+    ratio = Ratio.of(ratios)
     evidence |= {
         "ratio": round(ratio.median, 4),
         "interval": [round(ratio.low, 4), round(ratio.high, 4)],

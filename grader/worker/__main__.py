@@ -28,7 +28,7 @@ gc.disable()  # nothing that an import makes is garbage
 import torch  # noqa: E402
 
 from grader import wire  # noqa: E402
-from grader.worker import child, tests  # noqa: E402
+from grader.worker import child  # noqa: E402
 
 SUBMISSION = Path("/submission")
 SCRATCH = (Path("/tmp"), Path("/dev/shm"), SUBMISSION)
@@ -112,8 +112,7 @@ class Parent:
     def spawn(self, request: dict[str, Any]) -> None:
         """Lay the submission anew and fork a child for one section."""
         self.lay_files({path: text.encode() for path, text in request["files"].items()})
-        if request["part"] == "tests":
-            tests.warm_up()
+        child.warm_up(request["part"])
         ours, theirs = socket.socketpair()
         self.to_child.clear()
         pid = os.fork()

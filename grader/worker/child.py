@@ -4,6 +4,7 @@ Untrusted from the moment the submission is imported; it sends answers, never ve
 """
 
 import functools
+import gc
 import importlib
 import linecache
 import os
@@ -48,6 +49,24 @@ def cast_float_masks() -> None:
         return original(query, key, value, attn_mask, *args, **kwargs)
 
     F.scaled_dot_product_attention = attention
+
+
+def warm_up(part: str) -> None:
+    """Import, in the parent and once, what every child for a part would import anew."""
+    if part in ("matmul", "tests") and part not in _warm:
+        _warm.add(part)
+        gc.disable()  # nothing that an import makes is garbage
+        import torch.fx.experimental.symbolic_shapes
+
+        if part == "tests":
+            import pytest  # noqa: F401
+
+            torch.testing.assert_close(torch.zeros(1), torch.zeros(1))  # which imports some more
+        gc.enable()
+        gc.freeze()
+
+
+_warm: set[str] = set()
 
 
 class Line:

@@ -1,11 +1,9 @@
 """Requests about the candidate's own tests: run pytest over them here, and say how each test ended."""
 
 import contextlib
-import gc
 import io
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from grader.worker.plain import Unfit
@@ -13,16 +11,6 @@ from grader.worker.plain import Unfit
 Answer = tuple[dict[str, Any], dict[str, Tensor]]
 TESTS_LIMIT = 500
 NAME_LIMIT = 200
-
-
-def warm_up() -> None:
-    """Import, once and before any child is forked, what nearly every test imports."""
-    gc.disable()  # nothing that an import makes is garbage
-    import pytest  # noqa: F401
-
-    torch.testing.assert_close(torch.zeros(1), torch.zeros(1))  # imports sympy, for half a second
-    gc.enable()
-    gc.freeze()
 
 
 class Outcomes:
