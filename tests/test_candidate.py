@@ -12,6 +12,7 @@ import torch
 
 from grader import wire
 from grader.candidate import Candidate, CandidateFault, RaisedError
+from grader.errors import HarnessError
 from grader.models import Limits, Verdict
 from grader.sandbox.base import Deadline, SandboxGone, Usage
 
@@ -34,6 +35,7 @@ class FakeRoom:
         self.chunks = wire.ChunkReader()
         self.requests = wire.MessageReader(1 << 30)
         self.closed = False
+        self.spawned: list[dict[str, Any]] = []
 
     def send(self, data: bytes, deadline: float) -> None:
         self.chunks.feed(data)
@@ -43,6 +45,7 @@ class FakeRoom:
                 head = json.loads(body[4 : 4 + int.from_bytes(body[:4], "big")])
                 self.out += wire.chunk(wire.READY, json.dumps({"nonce": head["nonce"], "torch": "x"}).encode())
             elif kind == wire.SPAWN:
+                self.spawned.append(json.loads(body))
                 self.out += wire.chunk(wire.READY)
             elif kind == wire.KILL:
                 self.out += wire.chunk(wire.EXIT, b'{"signal": 9}')
@@ -166,3 +169,33 @@ def test_a_missing_part_costs_only_what_needs_it() -> None:
         with pytest.raises(CandidateFault, match=text) as caught:
             candidate.call("run")
         assert caught.value.verdict is Verdict.missing
+
+
+def test_a_solution_is_laid_over_the_files_in_a_process_of_its_own() -> None:
+    """What verify.tests tries goes with the order to start a process, and never twice into the same one."""
+    room = FakeRoom(lambda i: message(id=i, ok={}))
+    candidate = Candidate({"tests/test_a.py": b""}, {}, Limits(call_s=0.3), lambda: room)
+    for text in ("reference", "mutant"):
+        candidate.enter("verify", {"minigpt.py": text})
+        candidate.call("run")
+    assert [order["files"] for order in room.spawned] == [{"minigpt.py": "reference"}, {"minigpt.py": "mutant"}]
+
+
+def test_a_closed_candidate_starts_nothing_more() -> None:
+    """Ctrl-C takes the sandboxes of siblings down too, and a thread that still works in one cannot open another."""
+    rooms: list[FakeRoom] = []
+
+    def open_room() -> FakeRoom:
+        rooms.append(FakeRoom(lambda i: message(id=i, ok={})))
+        return rooms[-1]
+
+    candidate = Candidate({"scan.py": b""}, {}, Limits(call_s=0.3), open_room)
+    sibling = candidate.sibling({"scan.py": b""}, call_s=0.2)
+    assert sibling.limits.call_s == 0.2
+    sibling.enter("scan")
+    sibling.call("tiled")
+    candidate.close()
+    assert [room.closed for room in rooms] == [True]
+    with pytest.raises(HarnessError, match="the sandbox was closed"):
+        sibling.call("tiled")
+    assert len(rooms) == 1
