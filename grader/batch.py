@@ -81,7 +81,7 @@ class Process:
         context = multiprocessing.get_context(method)
         self.process: BaseProcess = context.Process(target=_child, args=arguments)  # type: ignore[attr-defined]
         try:
-            with _clean_start():
+            with _clean_start() if method == "spawn" else contextlib.nullcontext():
                 self.process.start()
         except OSError:
             for end in (self._orders, self.answers, self.words):

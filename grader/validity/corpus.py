@@ -16,6 +16,7 @@ from grader.project import REFERENCE
 # Each part is imported in a process of its own, so a patch of one part can change only the criteria of that part.
 SCOPES = {"minigpt.py": "[gc]*.*", "matmul.py": "matmul.*", "scan.py": "scan.*"}
 PARTS = tuple(SCOPES)
+LEFT = ("entry.toml", "__pycache__")  # of an entry's folder, not part of the submission
 
 
 class Replace(Frozen):
@@ -37,14 +38,16 @@ class Entry(Frozen):
     may_fail: tuple[str, ...] = ()  # criteria where either is honest
     verdicts: dict[str, Verdict] = {}
     without: tuple[str, ...] = ()
+    whole: bool = False  # grade all of it: what it does to one part must not cost another
     replace: tuple[Replace, ...] = ()
 
     @property
     def scope(self) -> str | None:
         """Give the glob of the criteria that this entry can change, or None for all: the rest need not be graded."""
         files = {change.file for change in self.replace}
+        files |= {path.name for path in self.folder.iterdir() if path.name not in LEFT} if self.folder else set()
         named = {*self.fails, *self.may_fail, *self.verdicts}
-        if self.folder or self.without or len(files) != 1:
+        if self.whole or self.without or len(files) != 1:
             return None
         glob = SCOPES.get(files.pop())
         return glob if glob and all(fnmatch(criterion, glob) for criterion in named) else None
@@ -56,7 +59,7 @@ class Entry(Frozen):
             if part not in self.without:
                 shutil.copy(REFERENCE / part, target / part)
         if self.folder:
-            leave = shutil.ignore_patterns("entry.toml", "__pycache__")
+            leave = shutil.ignore_patterns(*LEFT)
             shutil.copytree(self.folder, target, dirs_exist_ok=True, symlinks=True, ignore=leave)
         for change in self.replace:
             path = target / change.file
