@@ -134,12 +134,11 @@ def environment() -> dict[str, str]:
 @contextlib.contextmanager
 def _clean_start() -> Iterator[None]:
     """Let what starts here inherit neither the caller's settings nor its output, which would wait for its end."""
-    before, outputs = dict(os.environ), (os.dup(1), os.dup(2))
+    before, clean, outputs = dict(os.environ), environment(), (os.dup(1), os.dup(2))
     null = os.open(os.devnull, os.O_WRONLY)
     try:
         os.environ.clear()
-        os.environ.update({name: value for name, value in before.items() if not name.startswith(SCRUBBED)})
-        os.environ.update(environment())
+        os.environ.update(clean)
         os.dup2(null, 1)
         os.dup2(null, 2)
         yield
