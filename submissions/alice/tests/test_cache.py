@@ -17,7 +17,7 @@ def run(model, idx, chunks):
 
 
 @both
-@pytest.mark.parametrize("chunks", [[12], [1] * 12, [4] + [1] * 8, [3, 5, 1, 3], [1, 11], [2, 2, 2, 2, 2, 2], [1] * 13])
+@pytest.mark.parametrize("chunks", [[12], [4] + [1] * 8, [3, 5, 1, 3], [1, 11], [1] * 13])
 def test_any_chunking_equals_one_full_pass(positions, chunks):
     model, idx = build(positions), tokens(3, sum(chunks))
     with torch.no_grad():
