@@ -116,10 +116,11 @@ class RemoteGPT:
         mode: str = "eval",
         grad_mode: bool = True,
         strict_dtype: bool = False,
+        may_raise: bool = False,
     ) -> Generated:
         """idx [B, T] -> tokens [B, T + new]"""
         args = {"model": self.name, "max_new_tokens": new, "use_cache": use_cache, "mode": mode, "grad_mode": grad_mode}
-        answer, out = self.candidate.call("generate", args, {"idx": idx})
+        answer, out = self.candidate.call("generate", args, {"idx": idx}, may_raise=may_raise)
         tokens = out.get("tokens")
         if tokens is None or tokens.dtype.is_floating_point or tokens.dtype == torch.bool:
             raise wrong(f"generate gives {'nothing' if tokens is None else tokens.dtype}, not integer tokens")

@@ -26,7 +26,7 @@ class Trial:
     config: dict[str, Any]  # the keywords of GPTConfig; dropout above 0, or modes cannot show
     weights: dict[str, Tensor]
     prompts: Tensor  # [B, T], B > 1
-    long: Tensor  # [1, T], T a little below block_size
+    long: Tensor  # [N, T], T a little below block_size
     new: int = 16
 
 
@@ -94,7 +94,7 @@ def _modes(model: Any, prompts: Tensor) -> tuple[bool, ...]:
     seen.append(not _repeats(lambda: model(prompts)[0]))
     for training in (True, False):
         model.train(training)
-        seen.append(_repeats(lambda: model.generate(prompts, 6, use_cache=False)))
+        seen.append(_repeats(lambda: model.generate(prompts, 16, use_cache=False)))
         seen.append(all(module.training is training for module in model.modules()))
     model.eval()
     return tuple(seen)

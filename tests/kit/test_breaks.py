@@ -47,7 +47,7 @@ def reference(positions: str) -> Any:
 @cache
 def trial(positions: str) -> probe.Trial:
     drawn = case(positions)
-    prompts, long = tokens(positions, 3, 9), tokens(positions, 1, drawn.block - 6)
+    prompts, long = tokens(positions, 3, 9), tokens(positions, 16, drawn.block - 6)
     return probe.Trial(drawn.config | {"dropout": 0.1}, drawn.weights, prompts, long, new=12)
 
 
