@@ -191,6 +191,8 @@ class DockerRoom:
     def send(self, data: bytes, deadline: float) -> None:
         left = memoryview(data)
         while left:
+            if time.monotonic() >= deadline:
+                raise Deadline(f"{len(left):,} of {len(data):,} bytes were not taken")
             # An engine takes no bytes for a container that has ended, and does not say so: look now and then.
             self._arm(min(deadline, time.monotonic() + LOOK_EVERY_S))
             try:
@@ -198,8 +200,6 @@ class DockerRoom:
             except TimeoutError:
                 if not self._state()["Running"]:
                     raise self._gone() from None
-                if time.monotonic() >= deadline:
-                    raise Deadline(f"{len(left):,} of {len(data):,} bytes were not taken") from None
             except OSError:
                 raise self._gone() from None
 
@@ -247,6 +247,8 @@ class DockerRoom:
         self._seat.close()
 
     def _read(self, deadline: float) -> bytes:
+        if time.monotonic() >= deadline:  # bytes that keep coming must not carry a call past it
+            raise Deadline("nothing came")
         self._arm(deadline)
         try:
             data: bytes = self._socket.recv(CHUNK_BYTES)
