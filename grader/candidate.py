@@ -29,6 +29,11 @@ STOP_S = 3.0
 SPAWN_S = 10.0
 SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 Combine = Callable[[Tensor, Tensor], Tensor]
+# What comparisons are defined for; torch knows more (float8, complex, large unsigned), and computes less with them.
+DTYPES = frozenset({
+    torch.float64, torch.float32, torch.float16, torch.bfloat16,
+    torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
+})  # fmt: skip
 
 
 class CandidateFault(Exception):
@@ -280,6 +285,7 @@ class Candidate:
             while True:
                 message = self._receive(deadline)
                 reply = self._parse(message, call_id)
+                _expect_dtypes(message.tensors)
                 if reply.combine:
                     self._answer_combine(call_id, message.tensors, combine, deadline)
                     continue
@@ -406,6 +412,12 @@ class Candidate:
     def _new_reader(self) -> wire.MessageReader:
         # The worker refuses replies over the limit itself; the slack is for its safetensors header.
         return wire.MessageReader(int(self.limits.reply_mib * (1 << 20)) + (1 << 20))
+
+
+def _expect_dtypes(tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.dtype not in DTYPES:
+            raise CandidateFault(Verdict.wrong_answer, f"{name[:80]} has dtype {tensor.dtype}, which nothing asked for")
 
 
 def tensor_of(

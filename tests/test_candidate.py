@@ -120,6 +120,15 @@ def test_a_reply_that_is_none_is_a_protocol_error(say: Say) -> None:
     assert caught.value.verdict is Verdict.protocol_error
 
 
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.uint16, torch.uint64, torch.complex64], ids=str)
+def test_a_dtype_that_cannot_be_compared_is_a_wrong_answer(dtype: torch.dtype) -> None:
+    """Torch computes little with some dtypes; a submission that answers in one must not break a check."""
+    odd = torch.zeros(4, dtype=torch.uint8).to(dtype)
+    with pytest.raises(CandidateFault, match=f"C has dtype {dtype}") as fault:
+        call(FakeRoom(lambda i: wire.pack(wire.Message({"id": i, "ok": {}}, {"C": odd}))))
+    assert fault.value.verdict is Verdict.wrong_answer
+
+
 def test_a_reply_over_the_limit_is_an_output_limit() -> None:
     """A length of 2^63 is refused before anything is allocated."""
     with pytest.raises(CandidateFault) as caught:
