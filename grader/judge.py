@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import io
+import json
 import traceback
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from grader.errors import HarnessError
 from grader.models import CheckResult, Evidence, Rubric, Verdict
 from grader.project import CHECKS
 
+EVIDENCE_BYTES = 256 << 10  # of one check; all of them together must pass to the parent process as one line
 Tell = Callable[[str, Verdict | None], None]  # a criterion's id, and its verdict when all its checks have one
 
 
@@ -132,7 +134,7 @@ class Judge:
                 "id": item.name.removeprefix("check_"),
                 "verdict": verdict.value,
                 "message": message,
-                "evidence": {"claim": " ".join(claim.split())} | self._evidence | evidence,
+                "evidence": fit({"claim": " ".join(claim.split())} | self._evidence | evidence),
                 "duration_s": round(call.duration, 4),
             }
             item.user_properties.append(("result", result))
@@ -154,6 +156,17 @@ class Judge:
             return Verdict.not_applicable, str(error), {}
         text = "".join(traceback.format_exception(error))[-4000:]
         return Verdict.harness_error, f"{type(error).__name__}: {error}"[:2000], {"detail": text}
+
+
+def fit(evidence: Evidence) -> Evidence:
+    """Give evidence as it is, or its size where a submission made it too large to be of use."""
+    size_bytes = len(json.dumps(evidence))
+    if size_bytes <= EVIDENCE_BYTES:
+        return evidence
+    return {
+        "claim": evidence["claim"],
+        "detail": f"{size_bytes:,} bytes of evidence were left out; the limit is {EVIDENCE_BYTES:,}",
+    }
 
 
 def criterion_of(item: Any) -> str:

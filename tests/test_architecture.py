@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"intake", "score"},
     "store": {"report"},
     "sandbox": set(),
-    "kit": {"fixtures", "rubric"},
+    "kit": {"fixtures", "intake", "rubric"},
     "candidate": {"sandbox", "wire"},
     "checks": {"candidate", "fixtures", "kit", "sandbox", "submission", "wire"},
     "judge": {"candidate", "checks"},
