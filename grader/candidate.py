@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from grader import wire
-from grader.errors import HarnessError
+from grader.errors import HarnessError, SandboxLost
 from grader.models import Evidence, Limits, Verdict
-from grader.sandbox.base import Deadline, Room, SandboxGone
+from grader.sandbox.base import Deadline, Room, SandboxGone, Usage
 
 Part = Literal["minigpt", "matmul", "scan", "tests"]
 PART_OF_SECTION: dict[str, Part] = {
@@ -150,7 +150,7 @@ class Candidate:
             ready = wire.parse_header(data) if kind == wire.READY else {}
         except (Deadline, SandboxGone, wire.WireError) as error:
             self._leave()
-            raise HarnessError(f"the sandbox did not start within {self.limits.start_s:g} s: {error}") from error
+            raise SandboxLost(f"the sandbox did not start within {self.limits.start_s:g} s: {error}") from error
         if ready.get("nonce") != nonce:
             self._leave()
             raise HarnessError("the worker did not answer the judge's nonce")
@@ -267,7 +267,7 @@ class Candidate:
                 self._spawn(part)
             except (Deadline, SandboxGone, wire.WireError) as error:
                 self._leave()
-                raise HarnessError(f"a fresh sandbox starts no process for {part}: {error}") from error
+                raise SandboxLost(f"a fresh sandbox starts no process for {part}: {error}") from error
         try:
             self._exchange(part, "import", {}, {}, None)
         except CandidateFault as fault:
@@ -394,10 +394,16 @@ class Candidate:
         self._send(wire.Message({"id": call_id}, {"out": out}), deadline)
 
     def _death(self, op: str) -> CandidateFault:
-        """Say how the child or the whole sandbox ended."""
+        """Say how the child or the whole sandbox ended. Raises SandboxLost where the submission is not why."""
         what = "importing" if op == "import" else op
-        oom = self.room.usage().oom_kills if self.room else None
+        used = self.room.usage() if self.room else Usage(None, None)
+        oom = used.oom_kills
         how = self._exit
+        if used.host_kills and (how is None or how.get("signal") == 9):
+            raise SandboxLost(
+                f"this machine had no memory left and killed the sandbox during {what}, below its own limit of "
+                f"{self.limits.memory_mib} MiB; grade with fewer --jobs, or where more memory is free"
+            )
         if how is None:
             self._leave()
             if oom:
