@@ -10,6 +10,7 @@ from grader.models import Limits
 
 MIB = 2**20
 NAME_BYTES = 255  # what common file systems hold
+PATH_BYTES = 1024  # a quarter of what Linux opens, so that there is room for the folder that a submission lies in
 SOURCE_ENDS = (".py", ".toml", ".md")
 LEFT_OUT = frozenset({
     ".git", ".hg", ".svn", ".venv", ".tox", ".nox", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache",
@@ -86,9 +87,12 @@ class Intake:
             raise Rejected(f"more than {self.most_files} folders (limits.files in the rubric)")
 
     def _name_is_good(self, parts: tuple[str, ...]) -> bool:
-        fault = name_fault(parts[-1])
+        path = unicodedata.normalize("NFC", "/".join(parts))  # which can be three times as long
+        fault = name_fault(unicodedata.normalize("NFC", parts[-1]))
+        if fault is None and (size_bytes := len(path.encode())) > PATH_BYTES:
+            fault = f"its path has {size_bytes} bytes; the limit is {PATH_BYTES}"
         if fault is None:
-            folded = unicodedata.normalize("NFC", "/".join(parts)).casefold()
+            folded = path.casefold()
             if folded in self._folded:
                 fault = "its name differs from another only in upper and lower case, or in how it is encoded"
             self._folded.add(folded)
