@@ -75,7 +75,7 @@ WORKER = "/opt/grader/grader/worker/__main__.py"  # its place inside, in both sa
 INSIDE_UID = 65534
 SUBMISSION_MARGIN_MIB = 4  # directories and page rounding on top of limits.submission_mib
 SHM_MIB = 16
-SPARE_PROCESSES = 4  # init, the worker and its children's relay, beside what the submission may start
+SPARE_PROCESSES = 4  # the worker's parent, its child and their threads, beside what the submission may start
 OPEN_FILES = 1024
 ENVIRONMENT = {
     "HOME": "/tmp",

@@ -122,7 +122,8 @@ class BubblewrapSandbox:
         _, interpreter = environment.interpreter()
         args = ["--unshare-user", "--unshare-all", "--disable-userns", "--cap-drop", "ALL"]
         args += ["--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", "sandbox"]
-        args += ["--die-with-parent", "--new-session", "--clearenv"]
+        # No init of bwrap's own: it would hold our pipe open for anybody of its user to open anew through /proc.
+        args += ["--die-with-parent", "--new-session", "--clearenv", "--as-pid-1"]
         for name, value in {**ENVIRONMENT, "PATH": f"{environment.PYTHON}/bin:/usr/bin"}.items():
             args += ["--setenv", name, value]
         args += interpreter

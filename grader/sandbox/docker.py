@@ -119,7 +119,7 @@ class DockerSandbox:
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges", f"seccomp={json.dumps(seccomp.profile())}"],
             "ipc_mode": "private",
-            "init": True,
+            "init": False,  # it would hold our stream open for anybody of its user to open anew through /proc
             "pids_limit": limits.processes + SPARE_PROCESSES,
             "mem_limit": memory,
             "memswap_limit": memory,

@@ -134,4 +134,4 @@ print(len([p for p in os.listdir("/proc") if p.isdigit()]), flush=True)
 input()
 """
     with a_room(sandbox, program) as one, a_room(sandbox, program) as other:
-        assert read_until(one, b"\n") == read_until(other, b"\n") == b"2\n"
+        assert read_until(one, b"\n") == read_until(other, b"\n") == b"1\n"

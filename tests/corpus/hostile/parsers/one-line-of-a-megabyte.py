@@ -1,0 +1,8 @@
+# /// attack
+# tries = "a source of one line, a megabyte long, that fails at its end"
+# fails = ["matmul.*"]
+# keeps = ["gpt.*", "scan.*"]
+# ///
+def build(home):
+    (home / "matmul.py").write_text("x = [" + "1," * 400_000 + "] + nothing\n")
+    return home

@@ -1,0 +1,8 @@
+# /// attack
+# tries = "starts threads without end"
+# ///
+import threading
+import time
+
+while True:
+    threading.Thread(target=time.sleep, args=(10**6,), daemon=True).start()
