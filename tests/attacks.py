@@ -232,7 +232,9 @@ def grade(
 
 def grade_and_say_who(job: Job, send: batch.Send, scratch: str) -> None:
     """Grade in a child that says its number, and whose temporary files go into a folder that is looked at later."""
-    send(batch.Line(event=Event(submission=job.name, kind="phase", text=f"pid {os.getpid()}")).model_dump_json().encode())
+    send(
+        batch.Line(event=Event(submission=job.name, kind="phase", text=f"pid {os.getpid()}")).model_dump_json().encode()
+    )
     tempfile.tempdir = scratch
     batch.grade_job(job, send)
 
