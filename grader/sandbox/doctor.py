@@ -98,7 +98,7 @@ def _attack(sandbox: Sandbox, report: Report) -> None:
             name, _, detail = text.partition(": ")
             faults.setdefault(name, []).append(detail)
         before = room.usage()
-        end = _ask(room, "memory")
+        end = _ask(room, f"memory {LIMITS.memory_mib + 64}")
         after = room.usage()
         kills = (after.oom_kills or 0) - (before.oom_kills or 0)
         # Without a figure of kills, what the limit is made of says whether it is strict: best_effort names it.

@@ -1,7 +1,7 @@
 """A program that `grader doctor` runs inside a sandbox: it tries to break each promise, and says what it managed.
 
 Its text is carried in, and it stands alone. It writes one line of JSON: promise -> what worked that should not. Then it
-does what it is told, a word a line: `memory` starts a child that takes without end, and says how that ended; `stay`
+does what it is told, a word a line: `memory` starts a child that takes so many MiB, and says how that ended; `stay`
 ignores every polite signal, starts a grandchild that does so too, and waits.
 """
 
@@ -31,7 +31,7 @@ CALLS: dict[str, tuple[int, int, tuple[int, ...]]] = {
     "bpf": (321, 280, (5, 0, 72)),
     "perf_event_open": (298, 241, (0, 0, -1, -1, 0)),
     "userfaultfd": (323, 282, (1,)),
-    "ptrace": (101, 117, (0, 0, 0, 0)),
+    "ptrace": (101, 117, (2, 1, 0, 0)),
     "mount": (165, 40, (0, 0, 0, 0, 0)),
     "open_by_handle_at": (304, 265, (0, 0, 0)),
     "kexec_load": (246, 104, (0, 0, 0, 0)),
@@ -184,13 +184,13 @@ def processor() -> list[str]:
     return [] if count == 1 else [f"may use {count} processors"]
 
 
-def memory() -> str:
-    """Give how a child ended that takes memory without end."""
+def memory(mib: int) -> str:
+    """Give how a child ended that takes so much memory: no more, or a machine without the limit would suffer."""
     pid = os.fork()
     if pid == 0:
         held: list[mmap.mmap] = []
         with contextlib.suppress(OSError, MemoryError):
-            while len(held) < 1 << 12:
+            while len(held) * 16 < mib:
                 held.append(mmap.mmap(-1, 1 << 24))
                 held[-1].write(b"x" * (1 << 24))
         os._exit(0)
@@ -225,9 +225,9 @@ def main() -> None:
     }
     print(json.dumps({name: action()[:5] for name, action in tried.items()}), flush=True)
     for line in sys.stdin:
-        word, _, token = line.strip().partition(" ")
+        word, _, value = line.strip().partition(" ")
         if word == "memory":
-            print(memory(), flush=True)
+            print(memory(int(value)), flush=True)
         elif word == "torch":
             if Path("/opt/site").is_dir():
                 sys.path.append("/opt/site")
@@ -235,7 +235,7 @@ def main() -> None:
 
             print(torch.__version__, flush=True)
         elif word == "stay":
-            stay(token)
+            stay(value)
 
 
 if __name__ == "__main__":
