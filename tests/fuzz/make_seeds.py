@@ -72,8 +72,10 @@ JUDGE = {
     "lengths": bytes([GOOD]) + chunk(wire.DATA, wire.LENGTHS.pack(2, 2**63)) + raw(wire.CHUNK.pack(b"D", 2**32 - 1)),
     "header": bytes([GOOD]) + chunk(wire.DATA, wire.LENGTHS.pack(2**32 - 1, 0)) + message(b"[" * 3000),
     "constants": bytes([GOOD]) + message(b'{"a": NaN}') + message(b'{"a": 1, "a": 1}') + message(b'{"a": 1e999}'),
-    "boots-itself": bytes([0]) + chunk(wire.READY, b'{"nonce": "%s", "torch": "x"}' % ID.encode()) + chunk(b"R", b""),
-    "spawns-itself": bytes([1]) + chunk(wire.READY, b"") + reply(ok={}) * 3 + chunk(wire.EXIT, b'{"code": 1}'),
+    "boots-itself": bytes([0])
+    + chunk(wire.READY, b'{"nonce": "%s", "torch": "x"}' % ID.encode())
+    + chunk(b"R", ID.encode()),
+    "spawns-itself": bytes([1]) + chunk(wire.READY, ID.encode()) + reply(ok={}) * 3 + chunk(wire.EXIT, b'{"code": 1}'),
     "no-safetensors": bytes([GOOD]) + reply(struct.pack("<Q", 100 << 20) + b"{}", ok={}),
     # Findings, each once a fault of the harness.
     "found-combine-false": bytes([GOOD]) + reply(combine=False),
@@ -85,7 +87,7 @@ JUDGE = {
     "found-boot": bytes([0]) + chunk(wire.READY, b"]"),
     "found-boot-too-large": bytes([0]) + raw(wire.CHUNK.pack(b"R", 2**32 - 1)),
     "found-ends-before-it-starts": bytes([GOOD & ~2])
-    + (chunk(wire.EXIT, b'{"code": 3}') + chunk(wire.READY, b"") + reply(ok={})) * 2,
+    + (chunk(wire.EXIT, b'{"code": 3}') + chunk(wire.READY, ID.encode()) + reply(ok={})) * 2,
 }
 
 WORKER = {

@@ -47,7 +47,8 @@ class ScriptedRoom:
                 self.last_id = json.loads(body[4 : 4 + int.from_bytes(body[:4], "big")])["nonce"].encode()
                 self.say(BOOTS, wire.READY, b'{"nonce": "%s", "torch": "x"}' % self.last_id)
             elif kind == wire.SPAWN:
-                self.say(SPAWNS, wire.READY, b"")
+                self.last_id = json.loads(body)["nonce"].encode()
+                self.say(SPAWNS, wire.READY, self.last_id)
             elif kind == wire.KILL:
                 self.say(ENDS, wire.EXIT, b'{"signal": 9}')
             elif kind == wire.DATA:
