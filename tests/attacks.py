@@ -76,7 +76,7 @@ def tiled_prefix_matmul(A, B, tile):
 
 # Short runs: one criterion of each part, and limits that an attack by waiting meets sooner.
 ONLY = "*.[lft][oi][alr]*"  # gpt.load, matmul.forward, scan.tiled
-HASTE = {"call_s": 3.0, "part_s": 12.0, "tests_s": 6.0, "memory_mib": 1024}
+HASTE = {"call_s": 3.0, "part_s": 15.0, "tests_s": 6.0, "memory_mib": 1024}
 START_S = 30.0  # for what a grade does besides waiting for a submission, on a busy machine
 UNSETTLED = ("cache.cost", "matmul.timing")  # a busy machine may leave these to a person
 SEED = 11
@@ -96,6 +96,7 @@ class Attack(Frozen):
     keeps: tuple[str, ...] | None = None  # globs of criteria that must be
     verdicts: dict[str, Verdict] = {}
     rejected: bool = False  # the submission as a whole is refused
+    patient: bool = False  # graded with the rubric's own limits in a short run too
     slow: bool = False  # waits for a limit: only among all attacks
     docker: bool = False  # short runs grade it there too
     only: str = ONLY  # what a short run grades
@@ -185,7 +186,7 @@ class Run:
 
 def rubric_for(attack: Attack, everything: bool) -> Rubric:
     rubric = rubrics.load(DEFAULT_RUBRIC)
-    if everything:
+    if everything or attack.patient:
         return rubric
     return rubric.model_copy(update={"limits": rubric.limits.model_copy(update=HASTE)})
 
@@ -232,7 +233,9 @@ def grade(
 
 def grade_and_say_who(job: Job, send: batch.Send, scratch: str) -> None:
     """Grade in a child that says its number, and whose temporary files go into a folder that is looked at later."""
-    send(batch.Line(event=Event(submission=job.name, kind="phase", text=f"pid {os.getpid()}")).model_dump_json().encode())
+    send(
+        batch.Line(event=Event(submission=job.name, kind="phase", text=f"pid {os.getpid()}")).model_dump_json().encode()
+    )
     tempfile.tempdir = scratch
     batch.grade_job(job, send)
 

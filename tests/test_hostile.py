@@ -210,4 +210,3 @@ def test_the_corpus_covers_every_group() -> None:
     for group, least in CONTROLS.items():
         assert groups[group] >= least, group
     assert len({attack.name for attack in CORPUS}) == len(CORPUS)
-

@@ -1,0 +1,20 @@
+# /// attack
+# tries = "generate recomputes for every token, and wastes as much in a short call, so that a token seems to cost nothing"
+# into = "minigpt.py"
+# only = "cache.cost"
+# fails = ["cache.cost"]
+patient = true
+# docker = true
+# ///
+RIGHT = MiniGPT.generate
+
+
+def generate(self, idx, max_new_tokens, use_cache=True):
+    if idx.size(1) > 600 and max_new_tokens < 10:
+        with torch.no_grad():
+            for _ in range(98):
+                self.prefill(idx)
+    return RIGHT(self, idx, max_new_tokens, use_cache=False)
+
+
+MiniGPT.generate = generate
