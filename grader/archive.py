@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from grader.errors import GraderError, HarnessError, Rejected
 from grader.intake import (
+    DISK_FAULTS,
     LEFT_OUT,
     LEFT_OUT_REASON,
     MIB,
@@ -57,6 +58,8 @@ class _Bounded(io.RawIOBase):
         try:
             data = self._file.read(min(most, DIRECTORY_BYTES + 1))
         except OSError as error:
+            if error.errno not in DISK_FAULTS:
+                raise  # a place that no file has, which the archive's own list named
             raise HarnessError(
                 f"reading the archive failed: {error.strerror}; check the disk, then grade again"
             ) from error
@@ -142,6 +145,7 @@ def _take(archive: zipfile.ZipFile, here: tuple[str, ...], members: list[zipfile
     else:
 
         def content(most: int) -> bytes:
+            intake.count_packed(member.compress_size)
             chunks = []
             with archive.open(member) as file:
                 while most > 0 and (chunk := file.read(min(most, MIB))):

@@ -6,16 +6,16 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from grader import wire
-from grader.errors import HarnessError
+from grader.errors import HarnessError, SandboxLost
 from grader.models import Evidence, Limits, Verdict
-from grader.sandbox.base import Deadline, Room, SandboxGone
+from grader.sandbox.base import Deadline, Room, SandboxGone, Usage
 
 Part = Literal["minigpt", "matmul", "scan", "tests"]
 PART_OF_SECTION: dict[str, Part] = {
@@ -27,17 +27,23 @@ PART_OF_SECTION: dict[str, Part] = {
 }
 STOP_S = 3.0
 SPAWN_S = 10.0
+MESSAGE_CHARS = 4096
 SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 Combine = Callable[[Tensor, Tensor], Tensor]
+# What comparisons are defined for; torch knows more (float8, complex, large unsigned), and computes less with them.
+DTYPES = frozenset({
+    torch.float64, torch.float32, torch.float16, torch.bfloat16,
+    torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
+})  # fmt: skip
 
 
 class CandidateFault(Exception):
     """The submission did wrong: a verdict with its message and evidence, never an error of ours."""
 
     def __init__(self, verdict: Verdict, message: str, evidence: Evidence | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message[:MESSAGE_CHARS])
         self.verdict = verdict
-        self.message = message
+        self.message = message[:MESSAGE_CHARS]
         self.evidence: Evidence = evidence or {}
 
 
@@ -46,16 +52,16 @@ class _Strict(BaseModel):
 
 
 class _Frame(_Strict):
-    file: str
-    line: int
-    name: str
-    text: str
+    file: Annotated[str, Field(max_length=1024)]
+    line: Annotated[int, Field(ge=0, lt=2**31)]
+    name: Annotated[str, Field(max_length=100)]
+    text: Annotated[str, Field(max_length=200)]
 
 
 class _Error(_Strict):
-    type: str
-    message: str
-    frames: list[_Frame]
+    type: Annotated[str, Field(max_length=100)]
+    message: Annotated[str, Field(max_length=4096)]
+    frames: Annotated[list[_Frame], Field(max_length=12)]
     memory: bool
     value_error: bool
 
@@ -65,8 +71,8 @@ class _Reply(_Strict):
     ok: dict[str, Any] | None = None
     error: _Error | None = None
     unfit: str | None = None
-    too_large: int | None = None
-    combine: bool | None = None
+    too_large: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    combine: Literal[True] | None = None
 
 
 _REPLY = TypeAdapter(_Reply)
@@ -107,8 +113,9 @@ class Candidate:
         self.seed = 0  # sent with each call, for what the submission draws at random
         self._section = ""
         self._alive = False
+        self._running = False  # a child was started, and its end not told
         self._exit: dict[str, Any] | None = None
-        self._chunks = wire.ChunkReader()
+        self._chunks = wire.ChunkReader(wire.RELAY_BYTES)
         self._messages = self._new_reader()
         self._left: dict[Part, float] = dict.fromkeys(PART_OF_SECTION.values(), limits.part_s)
         self._import_fault: dict[Part, CandidateFault] = {}
@@ -122,8 +129,8 @@ class Candidate:
         """Hand the submission over to a sandbox and wait until the worker's parent is ready. Raises HarnessError."""
         self.room = room
         self.best_effort, self.image = room.best_effort, room.image
-        self._chunks = wire.ChunkReader()
-        self._alive = False
+        self._chunks = wire.ChunkReader(wire.RELAY_BYTES)
+        self._alive = self._running = False
         nonce = secrets.token_hex(8)
         limits = {
             "output_bytes": self.limits.output_kib << 10,
@@ -140,13 +147,14 @@ class Candidate:
                 raise SandboxGone("it was closed")
             self.room.send(wire.chunk(wire.BOOT, body), deadline)
             kind, data = self._next_chunk(deadline)
-        except (Deadline, SandboxGone) as error:
+            ready = wire.parse_header(data) if kind == wire.READY else {}
+        except (Deadline, SandboxGone, wire.WireError) as error:
             self._leave()
-            raise HarnessError(f"the sandbox did not start within {self.limits.start_s:g} s: {error}") from error
-        ready = json.loads(data) if kind == wire.READY else {}
+            raise SandboxLost(f"the sandbox did not start within {self.limits.start_s:g} s: {error}") from error
         if ready.get("nonce") != nonce:
+            self._leave()
             raise HarnessError("the worker did not answer the judge's nonce")
-        self.worker_torch = str(ready["torch"])
+        self.worker_torch = str(ready.get("torch"))[:100]
 
     def enter(self, section: str, solution: Mapping[str, str] | None = None) -> None:
         """Make sure that what follows runs in a fresh process if the section changed or a fault went before.
@@ -176,7 +184,7 @@ class Candidate:
         if self.room:
             self.room.close()
             self.room = None
-        self._alive = False
+        self._alive = self._running = False
 
     def _spawn(self, part: Part) -> None:
         if self._closed:
@@ -184,8 +192,7 @@ class Candidate:
         if self.room is None:
             self.boot(self.open_room())
         assert self.room
-        self._messages = self._new_reader()
-        self._exit = None
+        self._running = True
         deadline = time.monotonic() + SPAWN_S
         request = {"part": part, "files": self._solution}
         self.room.send(wire.chunk(wire.SPAWN, json.dumps(request).encode()), deadline)
@@ -194,17 +201,18 @@ class Candidate:
             if kind == wire.READY:
                 break
             self._note(kind, data, keep=False)
-        self._alive = True
+        # Whatever an earlier child said last is behind us.
+        self._messages = self._new_reader()
+        self._exit = None
+        self._alive = self._running = True
 
     def _stop_child(self) -> None:
         """End the child, through its parent if that still obeys, else with the whole sandbox."""
-        if self.room is None or self._section == "":
-            return
-        if self._exit is None:
+        if self.room is not None and self._running:
             deadline = time.monotonic() + STOP_S
             try:
                 self.room.send(wire.chunk(wire.KILL), deadline)
-                while self._exit is None:
+                while self._running:
                     kind, data = self._next_chunk(deadline)
                     self._note(kind, data, keep=False)
             except (Deadline, SandboxGone, wire.WireError):
@@ -249,12 +257,17 @@ class Candidate:
         """Fork a child and import the part in it; a fault at import is remembered, not paid for again and again."""
         if part in self._import_fault:
             raise self._import_fault[part]
+        self._stop_child()
         try:
             self._spawn(part)
         except (Deadline, SandboxGone, wire.WireError):
             # The worker's parent is gone or stuck: what the last child did. Go on in a fresh sandbox, once.
             self._leave()
-            self._spawn(part)
+            try:
+                self._spawn(part)
+            except (Deadline, SandboxGone, wire.WireError) as error:
+                self._leave()
+                raise SandboxLost(f"a fresh sandbox starts no process for {part}: {error}") from error
         try:
             self._exchange(part, "import", {}, {}, None)
         except CandidateFault as fault:
@@ -280,6 +293,7 @@ class Candidate:
             while True:
                 message = self._receive(deadline)
                 reply = self._parse(message, call_id)
+                _expect_dtypes(message.tensors)
                 if reply.combine:
                     self._answer_combine(call_id, message.tensors, combine, deadline)
                     continue
@@ -336,6 +350,7 @@ class Candidate:
             if set(how) not in ({"signal"}, {"code"}) or not all(type(n) is int for n in how.values()):
                 raise wire.WireError("a child's end that says nothing")
             self._exit = how
+            self._running = False
         else:
             raise wire.WireError("a chunk of unknown kind")
 
@@ -344,7 +359,7 @@ class Candidate:
             reply = _REPLY.validate_python(message.header)
         except ValidationError as error:
             first = error.errors()[0]
-            raise wire.WireError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            raise wire.WireError(f"{'.'.join(map(str, first['loc']))[:200]}: {first['msg']}") from None
         if reply.id != call_id:
             raise wire.WireError("it answers another request")
         said = [x is not None for x in (reply.ok, reply.error, reply.unfit, reply.too_large, reply.combine)]
@@ -379,10 +394,16 @@ class Candidate:
         self._send(wire.Message({"id": call_id}, {"out": out}), deadline)
 
     def _death(self, op: str) -> CandidateFault:
-        """Say how the child or the whole sandbox ended."""
+        """Say how the child or the whole sandbox ended. Raises SandboxLost where the submission is not why."""
         what = "importing" if op == "import" else op
-        oom = self.room.usage().oom_kills if self.room else None
+        used = self.room.usage() if self.room else Usage(None, None)
+        oom = used.oom_kills
         how = self._exit
+        if used.host_kills and (how is None or how.get("signal") == 9):
+            raise SandboxLost(
+                f"this machine had no memory left and killed the sandbox during {what}, below its own limit of "
+                f"{self.limits.memory_mib} MiB; grade with fewer --jobs, or where more memory is free"
+            )
         if how is None:
             self._leave()
             if oom:
@@ -406,6 +427,12 @@ class Candidate:
     def _new_reader(self) -> wire.MessageReader:
         # The worker refuses replies over the limit itself; the slack is for its safetensors header.
         return wire.MessageReader(int(self.limits.reply_mib * (1 << 20)) + (1 << 20))
+
+
+def _expect_dtypes(tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.dtype not in DTYPES:
+            raise CandidateFault(Verdict.wrong_answer, f"{name[:80]} has dtype {tensor.dtype}, which nothing asked for")
 
 
 def tensor_of(

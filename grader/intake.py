@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import tomllib
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 from grader.errors import Rejected
 from grader.models import Limits
 
 MIB = 2**20
 NAME_BYTES = 255  # what common file systems hold
-PATH_BYTES = 1024  # a quarter of what Linux opens, so that there is room for the folder that a submission lies in
+PATH_BYTES = 1024  # what the calls of every common system take
+TOML_BYTES = 16 * 1024
+TOML_DOTS = 1000  # tomllib takes time that grows with the square of a dotted key
 SOURCE_ENDS = (".py", ".toml", ".md")
 LEFT_OUT = frozenset({
     ".git", ".hg", ".svn", ".venv", ".tox", ".nox", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache",
     ".hypothesis", ".ipynb_checkpoints", ".idea", ".vscode", "node_modules", "__MACOSX", ".DS_Store", "Thumbs.db",
 })  # fmt: skip
+# Faults of the disk or the host, for which no submission pays.
+DISK_FAULTS = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 VENV_MARK = "pyvenv.cfg"
 LEFT_OUT_REASON = "left out: no part of a submission"
 VENV_REASON = "left out: a virtual environment"
@@ -32,6 +39,7 @@ class Intake:
         self._total_bytes = int(limits.submission_mib * MIB)
         self._source_bytes = int(limits.source_file_mib * MIB)
         self._room_bytes = self._total_bytes
+        self._packed_bytes = 0
         self._file_count = 0
         self._folder_count = 0
         self._folded: set[str] = set()
@@ -78,6 +86,14 @@ class Intake:
             self._room_bytes -= size_bytes
             self.files[path] = data
 
+    def count_packed(self, size_bytes: int) -> None:
+        """Count bytes to be unpacked, which cost time even where nothing comes out of them. Raises Rejected."""
+        self._packed_bytes += size_bytes
+        if (
+            self._packed_bytes > 2 * self._total_bytes + MIB
+        ):  # deflate adds less than a hundredth to what it cannot pack
+            raise Rejected("its members are packed into many times what they hold")
+
     def reject_many(self) -> None:
         raise Rejected(f"more than {self.most_files} files (limits.files in the rubric)")
 
@@ -87,14 +103,15 @@ class Intake:
             raise Rejected(f"more than {self.most_files} folders (limits.files in the rubric)")
 
     def _name_is_good(self, parts: tuple[str, ...]) -> bool:
-        path = unicodedata.normalize("NFC", "/".join(parts))  # which can be three times as long
-        fault = name_fault(unicodedata.normalize("NFC", parts[-1]))
-        if fault is None and (size_bytes := len(path.encode())) > PATH_BYTES:
-            fault = f"its path has {size_bytes} bytes; the limit is {PATH_BYTES}"
+        fault = name_fault(parts[-1])
         if fault is None:
+            path = unicodedata.normalize("NFC", "/".join(parts))
             folded = path.casefold()
+            size_bytes = len(path.encode())
             if folded in self._folded:
                 fault = "its name differs from another only in upper and lower case, or in how it is encoded"
+            elif size_bytes > PATH_BYTES:
+                fault = f"its path has {size_bytes:,} bytes; the limit is {PATH_BYTES:,}"
             self._folded.add(folded)
         if fault is not None:
             self.refuse(parts, fault)
@@ -104,6 +121,7 @@ class Intake:
 def name_fault(name: str) -> str | None:
     """Say what is wrong with one part of a path, or None."""
     try:
+        name = unicodedata.normalize("NFC", name)  # as it comes in: some characters get longer
         size_bytes = len(name.encode())
     except UnicodeEncodeError:
         return "its name is not UTF-8"
@@ -116,6 +134,18 @@ def name_fault(name: str) -> str | None:
     if name.startswith("-"):
         return "its name begins with a dash, like an option"
     return None
+
+
+def read_toml(source: bytes) -> dict[str, Any]:
+    """Read what a candidate wrote as TOML, in bounded time. Raises ValueError, whose text is safe to show."""
+    if len(source) > TOML_BYTES:
+        raise ValueError(f"it has {len(source):,} bytes; the limit is {TOML_BYTES:,}")
+    if source.count(b".") > TOML_DOTS:
+        raise ValueError(f"it has {source.count(b'.'):,} dots; the limit is {TOML_DOTS:,}")
+    try:
+        return tomllib.loads(source.decode("utf-8-sig"))
+    except Exception as error:  # RecursionError from deep nesting among them
+        raise ValueError(str(error)) from None
 
 
 def tidy_order(name: str) -> tuple[bool, str]:

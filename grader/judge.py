@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import io
+import json
 import traceback
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,10 +16,11 @@ import torch
 
 from grader.candidate import Candidate, CandidateFault
 from grader.checks.cases import Draw
-from grader.errors import HarnessError
+from grader.errors import HarnessError, SandboxLost
 from grader.models import CheckResult, Evidence, Rubric, Verdict
 from grader.project import CHECKS
 
+EVIDENCE_BYTES = 256 << 10  # of one check; all of them together must pass to the parent process as one line
 Tell = Callable[[str, Verdict | None], None]  # a criterion's id, and its verdict when all its checks have one
 
 
@@ -39,6 +41,7 @@ class Judge:
         self._pool = ThreadPoolExecutor(1)
         self._begun: dict[str, Future[object]] = {}
         self.report: dict[str, Any] = {}
+        self.lost: SandboxLost | None = None
 
     # --- fixtures -----------------------------------------------------------------------------------------------------
 
@@ -123,6 +126,9 @@ class Judge:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         report = yield
+        if call.excinfo is not None and isinstance(call.excinfo.value, SandboxLost):
+            self.lost = call.excinfo.value
+            item.session.shouldstop = str(self.lost)  # what is left has nothing to run in
         if call.when == "call" or (call.when == "setup" and call.excinfo is not None):
             verdict, message, evidence = self._judge(call.excinfo)
             criterion = criterion_of(item)
@@ -132,7 +138,7 @@ class Judge:
                 "id": item.name.removeprefix("check_"),
                 "verdict": verdict.value,
                 "message": message,
-                "evidence": {"claim": " ".join(claim.split())} | self._evidence | evidence,
+                "evidence": fit({"claim": " ".join(claim.split())} | self._evidence | evidence),
                 "duration_s": round(call.duration, 4),
             }
             item.user_properties.append(("result", result))
@@ -156,6 +162,17 @@ class Judge:
         return Verdict.harness_error, f"{type(error).__name__}: {error}"[:2000], {"detail": text}
 
 
+def fit(evidence: Evidence) -> Evidence:
+    """Give evidence as it is, or its size where a submission made it too large to be of use."""
+    size_bytes = len(json.dumps(evidence))
+    if size_bytes <= EVIDENCE_BYTES:
+        return evidence
+    return {
+        "claim": evidence["claim"],
+        "detail": f"{size_bytes:,} bytes of evidence were left out; the limit is {EVIDENCE_BYTES:,}",
+    }
+
+
 def criterion_of(item: Any) -> str:
     mark = item.get_closest_marker("criterion")
     if mark is None:
@@ -166,7 +183,7 @@ def criterion_of(item: Any) -> str:
 def run(
     candidate: Candidate, rubric: Rubric, seed: int, only: str | None = None, tell: Tell = lambda *_: None
 ) -> dict[str, tuple[CheckResult, ...]]:
-    """Judge a submission: check results by criterion id. Raises HarnessError."""
+    """Judge a submission: check results by criterion id. Raises HarnessError, SandboxLost as soon as it is."""
     torch.set_num_threads(1)
     plugin = Judge(candidate, rubric, seed, only, tell)
     arguments = [
@@ -178,6 +195,8 @@ def run(
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         status = pytest.main(arguments, plugins=[plugin])
+    if plugin.lost:
+        raise plugin.lost
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         faults = [str(c.get("longrepr", "")) for c in plugin.report.get("collectors", []) if c["outcome"] == "failed"]
         if status == pytest.ExitCode.INTERRUPTED and not faults:

@@ -201,6 +201,7 @@ class RunInfo(Frozen):
     image: str | None = None
     only: str | None = None
     best_effort: tuple[str, ...] = ()  # limits that this sandbox could not enforce strictly
+    retried: str | None = None  # how the sandbox of a first attempt was lost
 
 
 class Scorecard(Frozen):

@@ -5,12 +5,10 @@ What is refused file by file is named and counts as missing; what is wrong with 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +17,10 @@ from typing import Any
 
 from grader.archive import unpack
 from grader.errors import HarnessError, UsageError
-from grader.intake import LEFT_OUT, MIB, VENV_MARK, VENV_REASON, Intake, tidy_order
+from grader.intake import DISK_FAULTS, LEFT_OUT, MIB, VENV_MARK, VENV_REASON, Intake, read_toml, tidy_order
 from grader.models import Limits
 
-TOML_BYTES = 16 * 1024  # tomllib takes time that grows with the square of a dotted key
 KIT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-# Faults of the disk or the host, for which no submission pays.
-DISK_FAULTS = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
 
 @dataclass(frozen=True)
@@ -186,12 +181,9 @@ def _digest(files: dict[str, bytes]) -> str:
 
 def declared(files: dict[str, bytes]) -> dict[str, Any] | None:
     """Give submission.toml as data: empty where there is none, None where it cannot be read."""
-    source = files.get("submission.toml", b"")
-    if len(source) > TOML_BYTES:
-        return None
     try:
-        return tomllib.loads(source.decode())
-    except Exception:  # RecursionError from deep nesting among them
+        return read_toml(files.get("submission.toml", b""))
+    except ValueError:
         return None
 
 

@@ -120,7 +120,7 @@ class MessageReader:
 
 
 def parse_header(data: bytes) -> dict[str, Any]:
-    """Read strict JSON: an object, no NaN or infinity, no key twice, at most DEPTH_LIMIT deep. Raises WireError."""
+    """Read strict JSON: an object of text that can be written, no NaN, no key twice, not too deep. Raises WireError."""
 
     def no_constant(text: str) -> Any:
         raise WireError(f"header has the constant {text}")
@@ -141,6 +141,8 @@ def parse_header(data: bytes) -> dict[str, Any]:
         header = json.loads(
             data.decode("utf-8"), parse_constant=no_constant, parse_float=finite, object_pairs_hook=unique
         )
+        if b"\\u" in data:
+            json.dumps(header, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except WireError:
         raise
     except (ValueError, RecursionError) as error:

@@ -23,6 +23,13 @@ def message(**header: Any) -> bytes:
     return wire.pack(wire.Message(header))
 
 
+FRAME = {"file": "scan.py", "line": 7, "name": "f", "text": "raise"}
+
+
+def error_of(**other: Any) -> dict[str, Any]:
+    return {"type": "ValueError", "message": "no", "frames": [FRAME], "memory": False, "value_error": True} | other
+
+
 class FakeRoom:
     """A room whose parent process behaves and whose child says what a test wants."""
 
@@ -103,6 +110,14 @@ def test_an_honest_reply_is_the_answer() -> None:
         lambda i: message(id=i, ok=[]),
         lambda i: message(id=7, ok={}),
         lambda i: message(id=i, combine=True),
+        lambda i: message(id=i, combine=False),
+        lambda i: message(id=i, too_large=-1),
+        lambda i: message(id=i, ok={"half a pair": "\ud800"}),
+        lambda i: message(id=i, error=error_of(type="\udfff")),
+        lambda i: message(id=i, error=error_of(type="E" * 101)),
+        lambda i: message(id=i, error=error_of(frames=[FRAME] * 13)),
+        lambda i: message(id=i, error=error_of(frames=[FRAME | {"line": -1}])),
+        lambda i: message(id=i, error=error_of(frames=[FRAME | {"text": "x" * 201}])),
         lambda i: wire.LENGTHS.pack(3, 0) + b"NaN",
         lambda i: wire.LENGTHS.pack(2, 4) + b"{}" + b"abcd",
         lambda i: wire.LENGTHS.pack(2**32 - 1, 0),
@@ -110,7 +125,8 @@ def test_an_honest_reply_is_the_answer() -> None:
     ],
     ids=[
         "replayed", "empty", "two-outcomes", "unknown-field", "wrong-type", "wrong-id-type", "unasked-call-back",
-        "no-json", "no-safetensors", "huge-header", "prints",
+        "no-call-back", "negative-size", "surrogate", "surrogate-in-error", "long-type", "many-frames",
+        "negative-line", "long-line", "no-json", "no-safetensors", "huge-header", "prints",
     ],
 )  # fmt: skip
 def test_a_reply_that_is_none_is_a_protocol_error(say: Say) -> None:
@@ -118,6 +134,78 @@ def test_a_reply_that_is_none_is_a_protocol_error(say: Say) -> None:
     with pytest.raises(CandidateFault) as caught:
         call(FakeRoom(say))
     assert caught.value.verdict is Verdict.protocol_error
+
+
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint64, torch.complex64, torch.float8_e4m3fn])
+def test_an_answer_in_a_dtype_that_cannot_be_compared_is_wrong(dtype: torch.dtype) -> None:
+    """torch raises where it compares such numbers; that is no fault of the harness."""
+    answer = torch.zeros(2, dtype=dtype)
+    with pytest.raises(CandidateFault, match="out has dtype torch") as caught:
+        call(FakeRoom(lambda i: wire.pack(wire.Message({"id": i, "ok": {}}, {"out": answer}))))
+    assert caught.value.verdict is Verdict.wrong_answer
+
+
+def test_a_message_of_any_length_is_cut() -> None:
+    """What a submission says reaches the scorecard in bounded length, so that the scorecard always gets through."""
+    with pytest.raises(CandidateFault) as caught:
+        call(FakeRoom(lambda i: message(id=i, ok={}, **{"k" * 100_000: 1})))
+    assert len(caught.value.message) < 400
+    assert len(CandidateFault(Verdict.wrong_answer, "x" * 100_000).message) == 4096
+
+
+@pytest.mark.parametrize("said", [b"", b"{", b"[]", b'{"nonce": 1}', b'{"nonce": "other", "torch": "x"}'])
+def test_a_worker_that_does_not_start_is_a_harness_error(said: bytes) -> None:
+    """Before a submission runs, garbage is our own fault, and the sandbox is taken down."""
+    room = FakeRoom(lambda i: b"")
+    room.send = lambda data, deadline: room.out.extend(wire.chunk(wire.READY, said))  # type: ignore[method-assign]
+    candidate = Candidate({}, {}, Limits(start_s=1), lambda: room)
+    with pytest.raises(HarnessError, match=r"did not (start|answer)"):
+        candidate.boot(room)
+    assert room.closed
+
+
+def test_a_process_that_never_starts_is_a_harness_error() -> None:
+    """A fresh sandbox in which no submission ran yet, and which starts nothing, is ours to answer for."""
+    rooms: list[FakeRoom] = []
+
+    class Stuck(FakeRoom):
+        def send(self, data: bytes, deadline: float) -> None:
+            super().send(data, deadline)
+            if self.spawned:
+                self.closed = True
+
+    def open_room() -> FakeRoom:
+        rooms.append(Stuck(lambda i: b""))
+        return rooms[-1]
+
+    candidate = Candidate({"scan.py": b""}, {}, Limits(), open_room)
+    candidate.enter("scan")
+    with pytest.raises(HarnessError, match="starts no process for scan"):
+        candidate.call("tiled")
+    assert len(rooms) == 2
+
+
+def test_a_missing_part_costs_the_next_neither_time_nor_its_sandbox() -> None:
+    """Where no process was started there is none to be stopped: the parent would not answer."""
+    rooms: list[FakeRoom] = []
+
+    class Literal(FakeRoom):
+        def send(self, data: bytes, deadline: float) -> None:
+            assert data[:1] != wire.KILL, "there is nothing to kill"
+            super().send(data, deadline)
+
+    def open_room() -> FakeRoom:
+        rooms.append(Literal(lambda i: message(id=i, ok={})))
+        return rooms[-1]
+
+    candidate = Candidate({"scan.py": b""}, {}, Limits(), open_room)
+    candidate.boot(open_room())
+    candidate.enter("gpt")
+    with pytest.raises(CandidateFault, match="not in the submission"):
+        candidate.call("build")
+    candidate.enter("scan")
+    assert candidate.call("tiled") == ({}, {})
+    assert len(rooms) == 1
 
 
 def test_a_reply_over_the_limit_is_an_output_limit() -> None:
@@ -154,10 +242,8 @@ def test_a_child_that_ends_is_the_submissions_fault(
 
 def test_an_exception_names_its_line() -> None:
     """What the submission raised is shown with file and line."""
-    frame = {"file": "scan.py", "line": 7, "name": "f", "text": "raise"}
-    error = {"type": "ValueError", "message": "no", "frames": [frame], "memory": False, "value_error": True}
     with pytest.raises(RaisedError, match=r"tiled raised ValueError at scan.py:7: no") as caught:
-        call(FakeRoom(lambda i: message(id=i, error=error)))
+        call(FakeRoom(lambda i: message(id=i, error=error_of())))
     assert caught.value.is_value_error
 
 

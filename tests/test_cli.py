@@ -29,6 +29,9 @@ class Wall:
     def prepare(self, progress: Callable[[str], None]) -> None:
         progress("preparing")
 
+    def sweep(self) -> int:
+        return 0
+
 
 @pytest.fixture
 def grade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
@@ -232,6 +235,7 @@ from grader import batch, cli, sandbox
 class Wall:
     name = "bubblewrap"
     def prepare(self, progress): pass
+    def sweep(self): return 0
 sandbox.choose = lambda name: Wall()
 sys.path.insert(0, sys.argv.pop(1))
 from children import grade_as_told

@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import subprocess
+import tempfile
 import unicodedata
 import zipfile
 from collections.abc import Iterator
@@ -217,6 +218,14 @@ def test_bad_names_are_refused_and_named_printably(tmp_path: Path, folder: Path)
             assert why in snapshot.refused[name.encode("unicode_escape").decode() if "\\" not in name else name]
 
 
+def test_names_that_no_disk_could_hold_are_refused(tmp_path: Path) -> None:
+    """What comes in can be written in the sandbox: some characters get longer in NFC, and long paths add up."""
+    long = ["\U0001d160" * 60 + ".py", "/".join(["d" * 250] * 4) + "/f" * 11, "n" * 256]
+    snapshot = submission.read(archive(tmp_path / "a.zip", {"minigpt.py": b"x", **dict.fromkeys(long, b"")}), LIMITS)
+    assert list(snapshot.files) == ["minigpt.py"]
+    assert len(snapshot.refused) == 3 and all("the limit is" in why for why in snapshot.refused.values())
+
+
 @pytest.mark.parametrize("name", ["../evil.py", "/etc/evil.py", "a/../../evil.py", "..", "a//evil.py", "//x/evil.py"])
 def test_names_that_lead_out_of_an_archive_are_refused(tmp_path: Path, name: str) -> None:
     """Traversal gets nowhere, and costs the rest of the archive nothing."""
@@ -372,6 +381,32 @@ def lying_bomb(path: Path) -> Path:
     return path
 
 
+def packed_for_nothing(path: Path) -> Path:
+    """A deflated member of 40 MB, out of which nothing comes."""
+    archive(path, {"weights.bin": b"0123456789" * 30}, compression=zipfile.ZIP_DEFLATED)
+    data, nothing = path.read_bytes(), b"\0\0\0\xff\xff" * 8_000_000
+    with zipfile.ZipFile(path) as file:
+        size = file.infolist()[0].compress_size
+    start = 30 + len("weights.bin")
+    data = data[:start] + nothing + data[start + size :]
+    data = data.replace(struct.pack("<LL", size, 300), struct.pack("<LL", len(nothing), 300))
+    place = struct.unpack("<L", data[-6:-2])[0] + len(nothing) - size
+    path.write_bytes(data[:-6] + struct.pack("<L", place) + data[-2:])
+    return path
+
+
+def far_away(path: Path, offset: int) -> Path:
+    """A member that begins at a place no file has, by a 64-bit extra field."""
+    data = archive(path, {"m.py": b"x"}).read_bytes()
+    at = data.index(b"PK\1\2")
+    entry, extra = bytearray(data[at : data.index(b"PK\5\6")]), struct.pack("<HHQ", 1, 8, offset)
+    struct.pack_into("<H", entry, 30, len(extra))
+    struct.pack_into("<L", entry, 42, 0xFFFFFFFF)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(entry) + len(extra), at, 0)
+    path.write_bytes(data[:at] + entry + extra + end)
+    return path
+
+
 def test_broken_and_hostile_archives_are_rejected(tmp_path: Path) -> None:
     """Whatever zipfile cannot or must not read is a rejected submission with a reason, never a crash."""
     good = archive(tmp_path / "good.zip", {"minigpt.py": b"x" * 100}).read_bytes()
@@ -386,6 +421,8 @@ def test_broken_and_hostile_archives_are_rejected(tmp_path: Path) -> None:
         "bomb": lying_bomb(tmp_path / "bomb.zip").read_bytes(),
         "bzip2": archive(tmp_path / "b.zip", {"a.py": b"0" * 999}, compression=zipfile.ZIP_BZIP2).read_bytes(),
         "lzma": archive(tmp_path / "l.zip", {"a.py": b"0" * 999}, compression=zipfile.ZIP_LZMA).read_bytes(),
+        "nothing": packed_for_nothing(tmp_path / "nothing.zip").read_bytes(),
+        "far": far_away(tmp_path / "far.zip", 2**63 - 2).read_bytes(),
         "clash": archive(tmp_path / "c.zip", {"a": b"", "a/b.py": b""}).read_bytes(),
     }
     assert submission.read(tmp_path / "good.zip", LIMITS).files
@@ -400,6 +437,15 @@ def test_broken_and_hostile_archives_are_rejected(tmp_path: Path) -> None:
 # --- submission.toml --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("where", [Path("/dev/shm"), None])
+def test_a_member_that_begins_past_the_end_of_every_file_is_rejected(tmp_path: Path, where: Path | None) -> None:
+    """A place that seek takes and read does not, as on a tmpfs, is the archive's fault and not the disk's."""
+    with tempfile.TemporaryDirectory(dir=where or tmp_path) as folder:
+        for offset in (2**63 - 1, 2**63 - 31, 2**62, 2**44):
+            with pytest.raises(Rejected):
+                submission.read(far_away(Path(folder) / "a.zip", offset), LIMITS)
+
+
 @pytest.mark.parametrize(
     ("source", "kit"),
     [
@@ -411,6 +457,9 @@ def test_broken_and_hostile_archives_are_rejected(tmp_path: Path) -> None:
         (b'kit = "\xff"', None),
         (b"kit = " + b"[" * 10_000, None),
         (b'kit = "k-1"\n#' + b"x" * 20_000, None),
+        (b'\xef\xbb\xbfkit = "k-1"', "k-1"),
+        (b'kit = "k-1"\n' + b"a." * 1001 + b"a = 1", None),
+        (b"kit = 0x" + b"f" * 16_000, None),
     ],
 )
 def test_a_broken_submission_toml_names_no_kit(folder: Path, source: bytes, kit: str | None) -> None:

@@ -43,8 +43,8 @@ def try_tests(candidate: Candidate, draw: Draw) -> Trial | None:
     solutions: list[Mapping[str, str]] = [reference, *(apply(reference, [bug]) for bug in bugs)]
     order = sorted(range(len(solutions)), key=lambda _: draw.integer(0, 2**30))
     tests_s = candidate.limits.tests_s
-    # Nor a folder in the place of a file that is laid over it.
-    files = {path: data for path, data in candidate.files.items() if path.split("/")[0] not in SERIES}
+    # Neither a part of theirs nor a folder of that name, which no solution could be laid over.
+    files = {path: data for path, data in candidate.files.items() if path.split("/", 1)[0] not in SERIES}
     runner = candidate.sibling(files, call_s=tests_s, part_s=tests_s * len(solutions))
     runner.seed = draw.integer(1, 2**31)
     try:

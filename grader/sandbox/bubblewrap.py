@@ -7,13 +7,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
-from grader.errors import HarnessError, UsageError
+from grader.errors import HarnessError, SandboxLost, UsageError
 from grader.models import Limits
 from grader.project import PACKAGE
 from grader.sandbox import cgroup, cpus, environment, scope, seccomp
@@ -77,7 +76,7 @@ class BubblewrapSandbox:
         self._prlimit = shutil.which("prlimit")
 
     def prepare(self, progress: Progress) -> None:
-        if swept := cgroup.sweep():
+        if swept := self.sweep():
             progress(f"swept {swept} control groups that dead runs left")
         environment.packages()
         try:
@@ -87,6 +86,9 @@ class BubblewrapSandbox:
                 f"system calls cannot be filtered: {error}; install libseccomp (Debian, Ubuntu: apt-get install "
                 "libseccomp2) and the Python package pyseccomp, or use --sandbox docker"
             ) from error
+
+    def sweep(self) -> int:
+        return cgroup.sweep()
 
     def open(self, limits: Limits, program: str | None = None) -> BubblewrapRoom:
         group = cgroup.create(limits)
@@ -150,6 +152,7 @@ class BubblewrapRoom:
     def __init__(self, process: subprocess.Popen[bytes], group: cgroup.Group | None, seat: cpus.Seat) -> None:
         self._process, self._group, self._seat = process, group, seat
         self._usage: Usage | None = None
+        self._closing = False
         assert process.stdin and process.stdout and process.stderr
         streams = (process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno())
         self._pipes = Pipes(*streams, self._how_it_ended)
@@ -169,6 +172,7 @@ class BubblewrapRoom:
     def close(self) -> None:
         if self._usage is not None:
             return
+        self._closing = True
         self._process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
@@ -186,6 +190,9 @@ class BubblewrapRoom:
             code = self._process.wait(1)
         except subprocess.TimeoutExpired:
             return "the worker closed its stream"
+        if code < 0 and not self._closing and not self.usage().oom_kills:
+            # Nobody inside can see this process, let alone send it a signal.
+            raise SandboxLost(f"the sandbox was killed from outside, by signal {-code}; see the system's log")
         return f"the sandbox ended with status {code}"
 
 
@@ -233,7 +240,7 @@ def _start(argv: list[str], pass_fds: tuple[int, ...], cpu: int | None) -> subpr
 
 def _sealed(data: bytes) -> IO[bytes]:
     """Give a file without a name that holds data, at its start."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    file = os.fdopen(os.memfd_create("sealed"), "w+b")  # in memory: a full disk keeps no sandbox from starting
     file.write(data)
     file.flush()
     file.seek(0)

@@ -10,6 +10,7 @@ import random
 import socket
 import struct
 import sys
+import threading
 import time
 import uuid
 import weakref
@@ -21,7 +22,7 @@ import docker
 import docker.errors
 import requests
 
-from grader.errors import HarnessError
+from grader.errors import HarnessError, SandboxLost
 from grader.models import Limits
 from grader.sandbox import cgroup, cpus, image, seccomp
 from grader.sandbox.base import (
@@ -45,6 +46,7 @@ RUNTIME_VARIABLE = "GRADER_DOCKER_RUNTIME"
 CHUNK_BYTES = 1 << 20
 LAST_WORDS_BYTES = 4096
 LOOK_EVERY_S = 1.0
+TOLD_WITHIN_S = 2.0
 SHORTEST_S = 0.001
 FRAME = struct.Struct(">BxxxL")  # one attached stream carries both outputs: which, and how many bytes follow
 STDERR = 2
@@ -71,9 +73,9 @@ class DockerSandbox:
         self._image: str | None = None
 
     def prepare(self, progress: Progress) -> None:
+        if swept := self.sweep():
+            progress(f"swept {swept} containers that dead runs left")
         with _engine_at_work("preparing the sandbox"):
-            if swept := self._sweep():
-                progress(f"swept {swept} containers that dead runs left")
             self._image = image.ensure(_Builder(self._client), progress)
 
     def open(self, limits: Limits, program: str | None = None) -> DockerRoom:
@@ -93,14 +95,19 @@ class DockerSandbox:
             self._config(limits, program, seat.number), f"grader-{uuid.uuid4().hex[:12]}"
         )
         container = str(made["Id"])
+        witness = None
         try:
+            witness = _Witness(self._client, container)
             stream = api.attach_socket(container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             api.start(container)
             state = api.inspect_container(container)
         except BaseException:
+            if witness:
+                witness.close()
             _remove(self._client, container)
             raise
-        return DockerRoom(self._client, state, stream, seat, self._image or "", _best_effort(state, limits, self._info))
+        best_effort = _best_effort(state, limits, self._info)
+        return DockerRoom(self._client, state, stream, witness, seat, self._image or "", best_effort)
 
     def _config(self, limits: Limits, program: str | None, cpu: int | None) -> dict[str, Any]:
         api = self._client.api
@@ -150,10 +157,12 @@ class DockerSandbox:
             return cpus.take_seat()
         return cpus.Seat(random.randrange(int(self._info.get("NCPU") or 1)), None)
 
-    def _sweep(self) -> int:
+    def sweep(self) -> int:
         swept = 0
         mine = [f"{LABEL}host={this_process().host}", f"{LABEL}user={this_process().user}"]
-        for found in self._client.api.containers(all=True, filters={"label": mine}):
+        with _engine_at_work("sweeping"):
+            there = self._client.api.containers(all=True, filters={"label": mine})
+        for found in there:
             marks = {key.removeprefix(LABEL): value for key, value in found["Labels"].items() if key.startswith(LABEL)}
             marks.pop("image", None)  # the image's own label
             with contextlib.suppress(TypeError):  # labels of another version of the grader
@@ -161,6 +170,41 @@ class DockerSandbox:
                     _remove(self._client, found["Id"])
                     swept += 1
         return swept
+
+
+class _Witness:
+    """What an engine tells of one container while we listen: whoever saw it to its end knows who ended it."""
+
+    def __init__(self, client: docker.DockerClient, container: str) -> None:
+        self._stream = client.api.events(filters={"container": container}, decode=True)
+        self._told: set[str] = set()
+        self._is_over = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        try:
+            for event in self._stream:
+                self._told.add(str(event.get("Action") or event.get("status")))
+                if self._told & {"die", "died"}:
+                    break
+        except Exception:  # however a stream ends that is closed under its reader, or by an engine that dies
+            pass
+        self._is_over.set()
+
+    def who_else(self, runs: bool) -> str | None:
+        """Say what ended the container or the way to it, unless it ended by itself; runs is what the engine says."""
+        was_told = self._is_over.wait(TOLD_WITHIN_S)
+        if "kill" in self._told:
+            return "somebody stopped its container through the engine"
+        if self._told & {"die", "died"}:
+            return None
+        if was_told:
+            return "the engine ended, or the connection to it broke"
+        return "the connection to its container broke" if runs else None
+
+    def close(self) -> None:
+        with contextlib.suppress(*ENGINE_FAULTS, AttributeError):
+            self._stream.close()
 
 
 class DockerRoom:
@@ -171,11 +215,13 @@ class DockerRoom:
         client: docker.DockerClient,
         state: dict[str, Any],
         stream: Any,
+        witness: _Witness,
         seat: cpus.Seat,
         image_name: str,
         best_effort: tuple[str, ...],
     ) -> None:
         self._client, self._container, self._seat = client, str(state["Id"]), seat
+        self._witness = witness
         self._stream = stream  # holds the response, and so the connection, alive
         self._socket = getattr(stream, "_sock", stream)
         self._kind, self._left = 0, 0  # of the frame that is being read
@@ -191,6 +237,8 @@ class DockerRoom:
     def send(self, data: bytes, deadline: float) -> None:
         left = memoryview(data)
         while left:
+            if time.monotonic() >= deadline:
+                raise Deadline(f"{len(left):,} of {len(data):,} bytes were not taken")
             # An engine takes no bytes for a container that has ended, and does not say so: look now and then.
             self._arm(min(deadline, time.monotonic() + LOOK_EVERY_S))
             try:
@@ -198,8 +246,6 @@ class DockerRoom:
             except TimeoutError:
                 if not self._state()["Running"]:
                     raise self._gone() from None
-                if time.monotonic() >= deadline:
-                    raise Deadline(f"{len(left):,} of {len(data):,} bytes were not taken") from None
             except OSError:
                 raise self._gone() from None
 
@@ -240,6 +286,7 @@ class DockerRoom:
             return
         self.usage()
         self._closed = True
+        self._witness.close()
         _remove(self._client, self._container)
         with contextlib.suppress(OSError):
             self._socket.close()
@@ -247,6 +294,8 @@ class DockerRoom:
         self._seat.close()
 
     def _read(self, deadline: float) -> bytes:
+        if time.monotonic() >= deadline:  # bytes that keep coming must not carry a call past it
+            raise Deadline("nothing came")
         self._arm(deadline)
         try:
             data: bytes = self._socket.recv(CHUNK_BYTES)
@@ -264,18 +313,23 @@ class DockerRoom:
         self._socket.settimeout(max(deadline - time.monotonic(), SHORTEST_S))
 
     def _state(self) -> dict[str, Any]:
-        """Give how the container is. Raises HarnessError where the engine has ended."""
+        """Give how the container is. Raises SandboxLost where the engine has ended."""
         try:
             state: dict[str, Any] = self._client.api.inspect_container(self._container)["State"]
         except ENGINE_FAULTS as error:
-            raise HarnessError(
+            raise SandboxLost(
                 f"the Docker engine ended, or lost the container, in the middle of a run ({_short(error)}); "
                 "see its log, start it, and grade again"
             ) from error
         return state
 
     def _gone(self) -> SandboxGone:
+        """Say how it ended. Raises SandboxLost where nothing inside can have done it."""
+        if self._closed:
+            return SandboxGone("the sandbox was closed")
         state = self._state()
+        if who := self._witness.who_else(state["Running"]):
+            raise SandboxLost(f"the sandbox was lost: {who}; see the engine's log, then grade again")
         status = f"the sandbox ended with status {state['ExitCode']}"
         how = "the worker closed its stream" if state["Running"] else status
         how += ", out of memory" if state.get("OOMKilled") else ""
@@ -373,7 +427,7 @@ def _engine_at_work(what: str) -> Iterator[None]:
     try:
         yield
     except ENGINE_FAULTS as error:
-        raise HarnessError(
+        raise SandboxLost(
             f"the Docker engine failed at {what}: {_short(error)}; see its log, or `grader doctor`"
         ) from error
 

@@ -147,29 +147,37 @@ def hide_grader(folder: Path) -> None:
     importlib.invalidate_caches()
 
 
+def fit(text: str, most: int) -> str:
+    """Give at most so many characters of text, all of which can be written."""
+    return text[:most].encode("utf-8", "replace").decode()
+
+
 def describe(error: BaseException, folder: Path) -> dict[str, Any]:
     """Give an exception as plain bounded text, with the frames that lie in the submission."""
     try:
         text = str(error)
     except BaseException:
         text = "(the exception has no text)"
-    frames = []
+    frames: list[dict[str, Any]] = []
     for frame, number in traceback.walk_tb(error.__traceback__):
         path = frame.f_code.co_filename
         if path.startswith(str(folder)):
+            number = number or 0  # None where the code has no lines
             source = linecache.getline(path, number).strip()
             name = path[len(str(folder)) + 1 :]
-            frames.append({"file": name, "line": number, "name": frame.f_code.co_name[:100], "text": source[:200]})
+            frames.append({"file": name, "line": number, "name": frame.f_code.co_name, "text": source})
     if isinstance(error, SyntaxError) and str(error.filename).startswith(str(folder)):
         name = str(error.filename)[len(str(folder)) + 1 :]
-        frames.append({"file": name, "line": error.lineno or 0, "name": "", "text": (error.text or "").strip()[:200]})
+        frames.append({"file": name, "line": error.lineno or 0, "name": "", "text": (error.text or "").strip()})
         text = error.msg
     memory = isinstance(error, MemoryError) or "can't allocate memory" in text
     kind = type(error).__name__[:100]
     is_value_error = isinstance(error, ValueError)
+    for last in frames[-FRAMES_LIMIT:]:
+        last |= {key: fit(last[key], most) for key, most in (("file", 1024), ("name", 100), ("text", 200))}
     return {
         "type": kind,
-        "message": text[:TEXT_LIMIT].encode("utf-8", "replace").decode(),
+        "message": fit(text, TEXT_LIMIT),
         "frames": frames[-FRAMES_LIMIT:],
         "memory": memory,
         "value_error": is_value_error,

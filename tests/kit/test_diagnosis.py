@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from grader.intake import TOML_BYTES, read_toml
 from grader.kit import choice
-from grader.kit.diagnosis import MOST_BYTES, diagnose
+from grader.kit.diagnosis import diagnose
 from grader.kit.keys import Key
 from grader.models import BUG_CLASSES, CheckResult, Verdict
 
@@ -122,7 +125,7 @@ def test_no_submission_toml_for_a_kit_is_missing() -> None:
         (b"kit = ", "cannot be read"),
         (b"\xff\xfe", "cannot be read"),
         (b"a = " + b"[" * 8000, "cannot be read"),
-        (b"#" * (MOST_BYTES + 1), "the limit is 16,384"),
+        (b"#" * (TOML_BYTES + 1), "the limit is 16,384"),
         (b'kit = "k-1"\ndiagnosis = 3', "list of tables"),
         (b'kit = "k-1"\n[diagnosis]\nbug = "mask"', "list of tables"),
         (b'kit = "k-1"\n[[diagnosis]]\nclass = "mask"', "diagnosis 1"),
@@ -140,6 +143,60 @@ def test_a_broken_submission_toml_earns_nothing_and_says_why(source: bytes, reas
 def test_a_kit_id_that_is_no_text_is_named() -> None:
     """A slip in the first line is told apart from a kit that was never given."""
     assert "kit in submission.toml must be a text" in diagnose(b"kit = 3\n", None, KEYS).message
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        b"where = 0x" + b"f" * 8000,  # too many digits for a decimal number
+        b"where" + b".a" * 999 + b" = 1",  # tables in tables, deeper than Python can write
+        b"where = " + b"[" * 300 + b"]" * 300,
+        b"where = " + b"{a=" * 200 + b"1" + b"}" * 200,
+        b"where = inf\ntest = 1979-05-27T07:32:00." + b"9" * 5000,
+        b'where = "\\u0000\\u202e\\U0010ffff"',
+        b"where = -" + b"9" * 4000,
+    ],
+)
+def test_what_stands_beside_a_class_costs_nothing(where: bytes) -> None:
+    """Whatever TOML can hold may stand there: it is shown or it is not, and the class counts."""
+    result = diagnose(b'kit = "k-1"\n[[diagnosis]]\nbug = "mask"\n' + where, None, KEYS)
+    assert result.evidence["hits"] == ["mask"] and len(result.model_dump_json()) < 3000
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"a." * 8191 + b"a",
+        b"a." * 999 + b"a = 1\n" + b"#" * 14_000,
+        b"[" + b"a." * 500 + b"a]\n" + b"".join(b"b%d.c = 1\n" % i for i in range(499)),
+        b"[" + b"a." * 900 + b"a]\n" + b"".join(b"b%d = 1\n" % i for i in range(1200)),
+        b"".join(b"[[a]]\n" for _ in range(2300)),
+        b"".join(b"[a%d]\n" % i for i in range(1900)),
+        b"a = [" + b"{}," * 5000 + b"]",
+        b"a = " + b"[" * 8000 + b"]" * 8000,
+        b"a = {" + b"b={" * 5000,
+        b'a = """' + b"\\\n" * 8000,
+        b'a = "' + b"\\u0041" * 2600,
+        b"a = 1." + b"1" * 16_000,
+        b"a = 0b" + b"1" * 16_000,
+        b"a = 1" + b"_1" * 8000,
+        b"a = 07:32:00." + b"1" * 16_000,
+        b"'" * 16_000,
+        b" " * 16_384,
+        b"\n" * 16_384,
+        b"\0" * 16_384,
+        b"\xff" * 16_384,
+        b"\xef\xbb\xbf" * 5000,
+    ],
+)
+def test_no_submission_toml_takes_long(source: bytes) -> None:
+    """The worst that fits is read or refused in a moment, and never raises anything but ValueError."""
+    started = time.process_time()
+    try:
+        read_toml(source[:TOML_BYTES])
+    except ValueError:
+        pass
+    assert time.process_time() - started < 1
 
 
 def test_long_texts_do_not_reach_the_scorecard() -> None:

@@ -54,6 +54,23 @@ def test_a_deadline_that_has_passed_still_hears_no_more(sandbox: Sandbox) -> Non
         room.receive(time.monotonic() - 1)
 
 
+@pytest.mark.parametrize("to", [1, 2])
+def test_bytes_that_keep_coming_do_not_move_the_deadline(sandbox: Sandbox, to: int) -> None:
+    """A program that writes a byte now and now, on either stream, is not listened to for longer."""
+    program = f"""
+import os, time
+while True:
+    os.write({to}, b"x")
+    time.sleep(0.0003)
+"""
+    with a_room(sandbox, program) as room:
+        deadline = time.monotonic() + 2
+        with pytest.raises(Deadline):
+            while True:
+                room.receive(deadline)
+        assert time.monotonic() < deadline + 1
+
+
 def test_the_end_of_the_program_is_told_with_its_last_words(sandbox: Sandbox) -> None:
     """A worker that dies says how and why, so that the harness can say it too; what it wrote before is not lost."""
     with a_room(sandbox, "import sys; print('first', flush=True); sys.exit('it broke')") as room:

@@ -1,0 +1,4 @@
+def test_nothing():
+    import minigpt
+
+    assert minigpt.MiniGPT
