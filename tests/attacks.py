@@ -96,7 +96,6 @@ class Attack(Frozen):
     keeps: tuple[str, ...] | None = None  # globs of criteria that must be
     verdicts: dict[str, Verdict] = {}
     rejected: bool = False  # the submission as a whole is refused
-    patient: bool = False  # graded with the rubric's own limits in a short run too
     slow: bool = False  # waits for a limit: only among all attacks
     docker: bool = False  # short runs grade it there too
     only: str = ONLY  # what a short run grades
@@ -186,7 +185,7 @@ class Run:
 
 def rubric_for(attack: Attack, everything: bool) -> Rubric:
     rubric = rubrics.load(DEFAULT_RUBRIC)
-    if everything or attack.patient:
+    if everything:
         return rubric
     return rubric.model_copy(update={"limits": rubric.limits.model_copy(update=HASTE)})
 

@@ -1,8 +1,8 @@
 """The worker's parent: imports torch once, never a submission, and forks a child for each section.
 
 It relays bytes between the judge and the child, reports how a child ended, keeps the submission's output within its
-limit, and kills what a child leaves behind. It is the sandbox's first process: no signal from inside ends or stops it, and
-orphans become its own. Nothing it says counts as a verdict.
+limit, and kills what a child leaves behind. It is the sandbox's first process: no signal from inside ends or stops it,
+and orphans become its own. Nothing it says counts as a verdict.
 """
 
 import ctypes

@@ -1,5 +1,5 @@
 # /// attack
-# tries = "nothing: it sets torch's threads, grad mode, default dtype and seeds at import"
+# tries = "nothing: it sets torch's threads, default dtype, determinism and seeds at import"
 # fails = []
 # keeps = ["*"]
 # docker = true
@@ -9,7 +9,6 @@ import random
 import numpy
 
 torch.set_num_threads(2)
-torch.set_grad_enabled(False)
 torch.set_default_dtype(torch.float64)
 torch.set_printoptions(precision=10)
 torch.use_deterministic_algorithms(True)
