@@ -280,7 +280,7 @@ def test_the_engine_was_told_every_limit(docker_engine: None) -> None:
         found = sandbox._client.api.inspect_container(room._container)  # type: ignore[attr-defined]
     host = found["HostConfig"]
     assert host["NetworkMode"] == "none" and host["IpcMode"] == "private"
-    assert host["ReadonlyRootfs"] and host["Init"] and not host["AutoRemove"] and not host["Privileged"]
+    assert host["ReadonlyRootfs"] and not host["Init"] and not host["AutoRemove"] and not host["Privileged"]
     assert host["CapDrop"] == ["ALL"] and not host["CapAdd"] and not host["Binds"]
     assert host["Memory"] == host["MemorySwap"] == 2048 * 2**20
     assert host["PidsLimit"] == 68 and len(host["CpusetCpus"]) >= 1

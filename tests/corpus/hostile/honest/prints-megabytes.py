@@ -1,0 +1,6 @@
+# /// attack
+# tries = "nothing: it prints some megabytes of debugging at import"
+# fails = []
+# keeps = ["*"]
+# ///
+print("debug " * 500_000)

@@ -1,0 +1,6 @@
+# /// attack
+# tries = "nothing: stubs that raise"
+# base = "blank"
+# docker = true
+# ///
+pass
