@@ -109,6 +109,7 @@ class Candidate:
         self.output = bytearray()
         self.best_effort: tuple[str, ...] = ()
         self.image: str | None = None
+        self.runtime: str | None = None
         self.worker_torch = ""
         self.seed = 0  # sent with each call, for what the submission draws at random
         self._section = ""
@@ -128,7 +129,7 @@ class Candidate:
     def boot(self, room: Room) -> None:
         """Hand the submission over to a sandbox and wait until the worker's parent is ready. Raises HarnessError."""
         self.room = room
-        self.best_effort, self.image = room.best_effort, room.image
+        self.best_effort, self.image, self.runtime = room.best_effort, room.image, room.runtime
         self._chunks = wire.ChunkReader(wire.RELAY_BYTES)
         self._alive = self._running = False
         nonce = secrets.token_hex(8)

@@ -29,7 +29,7 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
     weak: tuple[str, ...] = ()
     versions = {"grader": __version__, "python": platform.python_version()}
 
-    def run_info(best_effort: tuple[str, ...] = (), image: str | None = None) -> RunInfo:
+    def run_info(best_effort: tuple[str, ...] = (), image: str | None = None, runtime: str | None = None) -> RunInfo:
         return RunInfo(
             seed=job.seed,
             sandbox=job.sandbox,
@@ -39,6 +39,7 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
             versions=versions,
             machine=f"{platform.system()} {platform.release()} {platform.machine()}",
             image=image,
+            runtime=runtime,
             only=job.only,
             best_effort=best_effort,
             weak=weak,
@@ -95,7 +96,8 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
             candidate.close()
         versions["torch"] = candidate.worker_torch
         output = candidate.output.decode("utf-8", "replace")
-        return score.build(job.rubric, info, run_info(candidate.best_effort, candidate.image), results, output)
+        how = run_info(candidate.best_effort, candidate.image, candidate.runtime)
+        return score.build(job.rubric, info, how, results, output)
 
     try:
         return attempt()

@@ -198,7 +198,8 @@ class RunInfo(Frozen):
     rubric_digest: str
     versions: dict[str, str] = {}
     machine: str = ""
-    image: str | None = None
+    image: str | None = None  # its name and the digest of its content
+    runtime: str | None = None  # of the container: runc, runsc, ...
     only: str | None = None
     best_effort: tuple[str, ...] = ()  # limits that this sandbox could not enforce strictly
     weak: tuple[str, ...] = ()  # required promises that this sandbox did not keep, by the operator's leave

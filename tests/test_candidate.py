@@ -34,7 +34,7 @@ class FakeRoom:
     """A room whose parent process behaves and whose child says what a test wants."""
 
     best_effort = ()
-    image = None
+    image = runtime = None
 
     def __init__(self, say: Say, end: dict[str, int] | None = None, oom_kills: int = 0) -> None:
         self.say, self.end, self.oom_kills = say, end, oom_kills

@@ -32,7 +32,8 @@ class Room(Protocol):
     """One running sandbox: the worker's standard input and output as a byte stream."""
 
     best_effort: tuple[str, ...]  # limits that could not be enforced strictly here
-    image: str | None
+    image: str | None  # its name and the digest of its content, as the engine gave it
+    runtime: str | None  # what the engine ran it with
 
     def send(self, data: bytes, deadline: float) -> None:
         """Write all of data. deadline is on time.monotonic().
@@ -80,6 +81,7 @@ SUBMISSION_MARGIN_MIB = 4  # directories and page rounding on top of limits.subm
 SHM_MIB = 16
 SPARE_PROCESSES = 4  # the worker's parent, its child and their threads, beside what the submission may start
 OPEN_FILES = 1024
+BYTES_A_FILE = 4096  # of a folder in memory: so many files may be in it as it has pages
 ENVIRONMENT = {
     "HOME": "/tmp",
     "USER": "nobody",

@@ -148,6 +148,7 @@ class BubblewrapRoom:
     """One running bwrap."""
 
     image: str | None = None
+    runtime: str | None = None
 
     def __init__(self, process: subprocess.Popen[bytes], group: cgroup.Group | None, seat: cpus.Seat) -> None:
         self._process, self._group, self._seat = process, group, seat

@@ -26,6 +26,7 @@ from grader.errors import HarnessError, SandboxLost
 from grader.models import Limits
 from grader.sandbox import cgroup, cpus, image, promises, seccomp
 from grader.sandbox.base import (
+    BYTES_A_FILE,
     ENVIRONMENT,
     INSIDE_UID,
     OPEN_FILES,
@@ -43,6 +44,7 @@ from grader.sandbox.owner import Owner, this_process
 API_TIMEOUT_S = 30
 LABEL = "grader."
 RUNTIME_VARIABLE = "GRADER_DOCKER_RUNTIME"
+KERNELS_OF_THEIR_OWN = ("runsc", "kata")  # what this machine's kernel sees of them is not what the submission meets
 CHUNK_BYTES = 1 << 20
 LAST_WORDS_BYTES = 4096
 LOOK_EVERY_S = 1.0
@@ -73,6 +75,7 @@ class DockerSandbox:
         self._image: str | None = None
 
     def prepare(self, progress: Progress) -> None:
+        _check_runtime(self._info)
         if swept := self.sweep():
             progress(f"swept {swept} containers that dead runs left")
         with _engine_at_work("preparing the sandbox"):
@@ -107,12 +110,13 @@ class DockerSandbox:
             _remove(self._client, container)
             raise
         best_effort = _best_effort(state, limits, self._info)
-        return DockerRoom(self._client, state, stream, witness, seat, self._image or "", best_effort)
+        # What runs, not what its name means by now.
+        image_used = f"{self._image}@{state['Image']}"
+        return DockerRoom(self._client, state, stream, witness, seat, image_used, best_effort)
 
     def _config(self, limits: Limits, program: str | None, cpu: int | None) -> dict[str, Any]:
         api = self._client.api
         memory = limits.memory_mib * 2**20
-        owner = f"uid={INSIDE_UID},gid={INSIDE_UID}"
         options: dict[str, Any] = {
             "network_mode": "none",
             "read_only": True,
@@ -123,10 +127,10 @@ class DockerSandbox:
             "pids_limit": limits.processes + SPARE_PROCESSES,
             "mem_limit": memory,
             "memswap_limit": memory,
-            "shm_size": SHM_MIB * 2**20,
             "tmpfs": {
-                "/tmp": f"size={limits.tmp_mib}m,mode=1777,{owner},nosuid,nodev",
-                "/submission": f"size={submission_bytes(limits)},mode=0755,{owner},nosuid,nodev",
+                "/tmp": _scratch(limits.tmp_mib * 2**20, "1777"),
+                "/dev/shm": _scratch(SHM_MIB * 2**20, "1777"),
+                "/submission": _scratch(submission_bytes(limits), "0755", limits.files * limits.levels),
             },
             "ulimits": [
                 docker.types.Ulimit(name="core", soft=0, hard=0),
@@ -232,8 +236,10 @@ class DockerRoom:
         # A container on this machine, not one in a virtual machine that shares only the engine's socket.
         pid = int(state["State"]["Pid"]) if _is_local(client) else 0
         self._meter = cgroup.of_process(pid, self._container) if pid else None
-        self._pid = pid if self._meter else 0
         self.image: str | None = image_name
+        self.runtime: str | None = state["HostConfig"].get("Runtime") or None
+        is_ours = not any(name in (self.runtime or "") for name in KERNELS_OF_THEIR_OWN)
+        self._pid = pid if self._meter and is_ours else 0
         self.best_effort = best_effort
 
     def send(self, data: bytes, deadline: float) -> None:
@@ -386,6 +392,24 @@ class _Builder:
             **options,
         )
         return messages
+
+
+def _scratch(size_bytes: int, mode: str, more_files: int = 0) -> str:
+    """Give the options of a small folder in memory, of which nothing runs with another's rights."""
+    files = size_bytes // BYTES_A_FILE + more_files
+    owner = f"uid={INSIDE_UID},gid={INSIDE_UID}"
+    return f"size={size_bytes},nr_inodes={files},mode={mode},{owner},nosuid,nodev"
+
+
+def _check_runtime(info: dict[str, Any]) -> None:
+    """Make sure that the engine has the runtime that was asked for: with another, the wall would be another."""
+    wanted, there = os.environ.get(RUNTIME_VARIABLE), info.get("Runtimes")
+    # An engine may not list its runtimes, and those named like containerd's need not be listed.
+    if wanted and there and wanted not in there and not wanted.startswith("io.containerd."):
+        raise HarnessError(
+            f"the engine has no runtime {wanted!r} ({RUNTIME_VARIABLE}); it has {', '.join(sorted(there))}. Install it "
+            'and name it to the engine (/etc/docker/daemon.json, "runtimes"), or unset the variable'
+        )
 
 
 def _best_effort(state: dict[str, Any], limits: Limits, info: dict[str, Any]) -> tuple[str, ...]:

@@ -345,7 +345,7 @@ def hostile(text: str = HOSTILE) -> Scorecard:
     files = submission(text, digest=text, kit=text, files=(text,), refused={text: text})
     info = run(
         sandbox=text, started_at=text, rubric_digest=text, versions={text: text}, machine=text, image=text, only=text,
-        best_effort=(text,),
+        runtime=text, best_effort=(text,),
     )  # fmt: skip
     card = score.build(rubric(), files, info, results, text)
     marks = tuple(mark.model_copy(update={"comment": text, "mark": 2.0}) for mark in card.reviews)

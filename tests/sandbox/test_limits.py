@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import resource
 import time
+from pathlib import Path
 
 import pytest
 from rooms import a_room, read_until, run_to_end
@@ -87,14 +88,75 @@ except OSError as error:
     assert abs(int(got) - mib) <= 1
 
 
+@pytest.mark.parametrize("folder", ["/tmp", "/dev/shm", "/submission"])
+def test_empty_files_run_out(sandbox: Sandbox, folder: str) -> None:
+    """Files that hold nothing end too: by their number, or where bwrap cannot set one, by the memory they take."""
+    program = f"""
+import errno, os
+made = 0
+try:
+    while made < 2_000_000:
+        os.close(os.open(f"{folder}/{{made}}", os.O_CREAT | os.O_WRONLY)); made += 1
+    print(made, "made", flush=True)
+except OSError as error:
+    print(made, errno.errorcode[error.errno], flush=True)
+"""
+    with a_room(sandbox, program, memory_mib=256) as room:
+        try:
+            made, how = read_until(room, b"\n").split()
+        except SandboxGone:
+            assert sandbox.name == "bubblewrap"
+            assert room.usage().oom_kills
+        else:
+            assert how == b"ENOSPC"
+            assert int(made) < 20_000
+
+
 def test_descriptors_run_out(sandbox: Sandbox) -> None:
-    """A process can open a thousand files, not a million; core dumps are off."""
-    program = (
-        "import resource as r, json; print(json.dumps([r.getrlimit(r.RLIMIT_NOFILE), r.getrlimit(r.RLIMIT_CORE)]))"
-    )
-    files, core = json.loads(run_to_end(sandbox, program))
-    assert files == [1024, 1024]
-    assert core == [0, 0]
+    """A process can open a thousand files, not a million, and cannot ask for more; core dumps are off."""
+    program = """
+import errno, os, resource as r
+held = []
+try:
+    while len(held) < 100_000:
+        held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError as error:
+    how = errno.errorcode[error.errno]
+more = []
+for kind, most in ((r.RLIMIT_NOFILE, 1_000_000), (r.RLIMIT_CORE, 1)):
+    try:
+        r.setrlimit(kind, (most, most)); more.append(kind)
+    except (OSError, ValueError):
+        pass
+os.write(1, f"{max(held)} {how} {more} {r.getrlimit(r.RLIMIT_CORE)}".encode())
+"""
+    assert run_to_end(sandbox, program) == "1023 EMFILE [] (0, 0)"
+
+
+def test_a_flood_on_the_stream_waits_for_its_reader(sandbox: Sandbox) -> None:
+    """A program that never stops writing fills neither our memory nor more than a few MiB on the way."""
+    program = """
+import os, threading, time
+sent = 0
+def tell():
+    while True:
+        time.sleep(1); os.write(2, b"%d " % (sent >> 20))
+threading.Thread(target=tell, daemon=True).start()
+while True:
+    sent += os.write(1, b"x" * 2**20)
+"""
+    with a_room(sandbox, program) as room:
+        room.receive(time.monotonic() + 20)
+        before = resident_mib()
+        time.sleep(2.5)
+        assert resident_mib() - before < 16
+        taken = sum(len(room.receive(time.monotonic() + 20)) for _ in range(32))
+        assert taken <= 32 * 2**20
+        assert resident_mib() - before < 16
+
+
+def resident_mib() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 20
 
 
 def test_processor_time_is_measured_from_outside(sandbox: Sandbox) -> None:

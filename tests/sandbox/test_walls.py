@@ -70,6 +70,24 @@ def test_no_other_process_is_visible(seen: dict[str, Any]) -> None:
     assert seen["processes"] == ["1"]
 
 
+def test_namespaces_are_its_own(seen: dict[str, Any]) -> None:
+    """Network, processes, mounts, shared memory and names of the machine are apart from ours."""
+    shared = [name for name, inside in seen["namespaces"].items() if os.readlink(f"/proc/self/ns/{name}") == inside]
+    assert len(seen["namespaces"]) == 5 and shared == []
+
+
+def test_only_harmless_devices_open(tools: dict[str, Any]) -> None:
+    """Nothing, chance, a full disk, and terminals of its own: no disk, no memory, no console of the host."""
+    harmless = {(1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 2)}
+    found = {(major, minor) for _, major, minor in tools["devices"]}
+    assert {(1, 3), (1, 9)} <= found <= harmless
+
+
+def test_no_program_lends_its_owner_s_rights(tools: dict[str, Any]) -> None:
+    """A set-user-id file, where there is one, lies on a mount that takes no notice of it."""
+    assert tools["setuid"] == []
+
+
 def test_the_host_s_secrets_are_not_there(seen: dict[str, Any]) -> None:
     """Neither passwords nor homes nor the engine's socket nor the project can be read."""
     assert seen["readable"] == []
