@@ -298,10 +298,13 @@ class DockerRoom:
         self.usage()
         self._closed = True
         self._witness.close()
-        _remove(self._client, self._container)
+        # First our end of the stream: an engine waits for its reader before it takes a container away.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError):
             self._socket.close()
             self._stream.close()
+        _remove(self._client, self._container)
         self._seat.close()
 
     def _read(self, deadline: float) -> bytes:
