@@ -77,7 +77,14 @@ def test_close_is_the_end_of_all(sandbox: Sandbox, kind: str) -> None:
 def test_grandchildren_do_not_keep_the_stream_open(sandbox: Sandbox) -> None:
     """When the first process ends, so does the stream, though a daemon still holds its other end."""
     token = uuid.uuid4().hex
-    program = f"{HEAD}if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(300)\n    os._exit(0)\nos.wait()\n# {token}"
+    program = f"""{HEAD}
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0: time.sleep(300)
+    os._exit(0)
+os.wait()
+# {token}
+"""
     with a_room(sandbox, program) as room:
         started = time.monotonic()
         with pytest.raises(SandboxGone, match="status 0"):

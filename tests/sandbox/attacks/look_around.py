@@ -56,7 +56,7 @@ seen = {
     "submission_owner": Path("/submission").stat().st_uid,
     "processors": sorted(os.sched_getaffinity(0)),
     "processes": [path.name for path in Path("/proc").iterdir() if path.name.isdigit()],
-    "namespaces": {name: os.readlink(f"/proc/self/ns/{name}") for name in ("ipc", "mnt", "net", "pid", "uts")},
+    "namespaces": {name: str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("ipc", "mnt", "net", "pid", "uts")},
     "working_folder": str(Path.cwd()),
     "root": sorted(path.name for path in Path("/").iterdir()),
 }
