@@ -54,7 +54,9 @@ def expect_not_asleep(walls: list[float], pair: Work, what: str) -> None:
     while min(walls) > ASLEEP and len(walls) < MANY:
         pair()
     if min(walls) > ASLEEP:
-        text = f"by the clock on the wall the ratio is {min(walls):.3g} or more, {len(walls)} times; it waits, or sleeps"
+        text = (
+            f"by the clock on the wall the ratio is {min(walls):.3g} or more, {len(walls)} times; it waits, or sleeps"
+        )
         raise CandidateFault(Verdict.wrong_answer, f"{what}: {text}")
 
 
