@@ -3,8 +3,9 @@
 PYTHON := .venv/bin/python
 SAMPLE ?= submissions/alice
 PYTEST_ARGS ?=
+SECONDS ?= 60
 
-.PHONY: help demo test lint validity bench image fixtures clean
+.PHONY: help demo test lint validity fuzz bench image fixtures clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -26,6 +27,10 @@ lint: ## check format, lint and types
 validity: ## grade the corpus of right and wrong submissions; fails on any surprise (minutes)
 	@sh scripts/setup.sh demo
 	.venv/bin/grader validity --sandbox bubblewrap --jobs 2 --out build/validity
+
+fuzz: ## fuzz the wire and the door, SECONDS=60 for each of four targets
+	@sh scripts/setup.sh demo
+	@sh scripts/fuzz.sh $(SECONDS)
 
 bench: ## measure the figures of bench/README.md
 	@sh scripts/setup.sh demo
