@@ -194,11 +194,12 @@ class Candidate:
         assert self.room
         self._running = True
         deadline = time.monotonic() + SPAWN_S
-        request = {"part": part, "files": self._solution}
+        nonce = secrets.token_hex(8)
+        request = {"part": part, "files": self._solution, "nonce": nonce}
         self.room.send(wire.chunk(wire.SPAWN, json.dumps(request).encode()), deadline)
         while True:
             kind, data = self._next_chunk(deadline)
-            if kind == wire.READY:
+            if kind == wire.READY and data == nonce.encode():  # and no other that an earlier child left on the way
                 break
             self._note(kind, data, keep=False)
         # Whatever an earlier child said last is behind us.

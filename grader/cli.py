@@ -64,6 +64,9 @@ def grade(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep what is graded already: same files, rubric, kit, --only, sandbox.")
     ] = False,
+    allow_weak_sandbox: Annotated[
+        bool, typer.Option("--allow-weak-sandbox", help="Grade where the sandbox lacks a required promise.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Scorecards to standard output, one a line, and nothing else there.")
     ] = False,
@@ -96,7 +99,8 @@ def grade(
     try:
         store.sweep([*reports.folders(), *(path.parent for path in extra.values())])
         wall.prepare(_say)
-        todo = _jobs(paths, out, lines, wall.name, seed, kit, only)
+        how = {"sandbox": wall.name, "allow_weak_sandbox": allow_weak_sandbox, "kit": kit, "only": only}
+        todo = _jobs(paths, out, lines, seed, how)
         kept = _kept(todo, seed, reports) if resume else []
         cards, failed = _run(todo, kept, jobs, lines, reports, as_json, first)
         failed |= _finish(cards, lines, reports, extra, as_json)
@@ -162,9 +166,7 @@ def _check_writable(out: Path, extra: dict[str, Path]) -> None:
 # --- grading ----------------------------------------------------------------------------------------------------------
 
 
-def _jobs(
-    paths: list[Path], out: Path, rubric: Rubric, sandbox: str, seed: int | None, kit: str | None, only: str | None
-) -> list[Job]:
+def _jobs(paths: list[Path], out: Path, rubric: Rubric, seed: int | None, how: dict[str, object]) -> list[Job]:
     import secrets
 
     from grader import rubric as rubrics
@@ -177,10 +179,8 @@ def _jobs(
     shared = {
         "rubric": rubric,
         "rubric_digest": rubrics.digest(rubric),
-        "sandbox": sandbox,
         "seed": secrets.randbelow(SEEDS) if seed is None else seed,
-        "kit": kit,
-        "only": only,
+        **how,
     }
     return [
         Job.model_validate({"path": str(path.absolute()), "name": name, **shared})

@@ -14,7 +14,7 @@ from grader.errors import HarnessError, Rejected, SandboxLost
 from grader.kit import keys
 from grader.kit.diagnosis import diagnose
 from grader.models import Event, Job, RunInfo, Scorecard, SubmissionInfo, Verdict
-from grader.sandbox import choose
+from grader.sandbox import choose, promises
 
 DIAGNOSIS = "diagnosis.bugs"
 BACK_WITHIN_S = 20.0  # for an engine that restarts
@@ -26,6 +26,7 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
     """Grade one submission. Raises UsageError if it cannot be read, HarnessError if the harness fails."""
     started, clock = datetime.now(UTC), time.monotonic()
     retried: str | None = None
+    weak: tuple[str, ...] = ()
     versions = {"grader": __version__, "python": platform.python_version()}
 
     def run_info(best_effort: tuple[str, ...] = (), image: str | None = None) -> RunInfo:
@@ -40,6 +41,7 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
             image=image,
             only=job.only,
             best_effort=best_effort,
+            weak=weak,
             retried=retried,
         )
 
@@ -62,6 +64,7 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
         tell(Event(submission=job.name, kind="criterion", text=name, verdict=verdict))
 
     def attempt() -> Scorecard:
+        nonlocal weak
         sandbox = choose(job.sandbox)
         sandbox.prepare(phase)
         phase("starting the sandbox")
@@ -77,6 +80,12 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
         )
         try:
             candidate.boot(room)
+            weak = promises.missing(room)
+            if weak and not job.allow_weak_sandbox:
+                raise HarnessError(
+                    f"{job.sandbox} does not keep here what no run should do without: {'; '.join(weak)}. See "
+                    "`grader doctor`; use another sandbox, or --allow-weak-sandbox, and the report says so in red"
+                )
             phase("judging")
             results = judge.run(candidate, job.rubric, job.seed, job.only, criterion)
             if not job.only or fnmatch(DIAGNOSIS, job.only):

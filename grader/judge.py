@@ -167,10 +167,8 @@ def fit(evidence: Evidence) -> Evidence:
     size_bytes = len(json.dumps(evidence))
     if size_bytes <= EVIDENCE_BYTES:
         return evidence
-    return {
-        "claim": evidence["claim"],
-        "detail": f"{size_bytes:,} bytes of evidence were left out; the limit is {EVIDENCE_BYTES:,}",
-    }
+    kept = {key: evidence[key] for key in ("claim", "fraction") if key in evidence}
+    return kept | {"detail": f"{size_bytes:,} bytes of evidence were left out; the limit is {EVIDENCE_BYTES:,}"}
 
 
 def criterion_of(item: Any) -> str:

@@ -53,7 +53,7 @@ class FakeRoom:
                 self.out += wire.chunk(wire.READY, json.dumps({"nonce": head["nonce"], "torch": "x"}).encode())
             elif kind == wire.SPAWN:
                 self.spawned.append(json.loads(body))
-                self.out += wire.chunk(wire.READY)
+                self.out += wire.chunk(wire.READY, self.spawned[-1]["nonce"].encode())
             elif kind == wire.KILL:
                 self.out += wire.chunk(wire.EXIT, b'{"signal": 9}')
             elif kind == wire.DATA:

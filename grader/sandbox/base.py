@@ -46,6 +46,9 @@ class Room(Protocol):
         Raises Deadline, SandboxGone (also at end of stream), or SandboxLost where the end came from outside.
         """
 
+    def broken(self) -> tuple[str, ...]:
+        """Say which walls the kernel, asked from this side, does not confirm; the worker must have answered once."""
+
     def usage(self) -> Usage:
         """Give CPU time and out-of-memory kills since the start, of all processes inside."""
 

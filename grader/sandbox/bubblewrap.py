@@ -15,7 +15,7 @@ from typing import IO
 from grader.errors import HarnessError, SandboxLost, UsageError
 from grader.models import Limits
 from grader.project import PACKAGE
-from grader.sandbox import cgroup, cpus, environment, scope, seccomp
+from grader.sandbox import cgroup, cpus, environment, promises, scope, seccomp
 from grader.sandbox.base import (
     ENVIRONMENT,
     INSIDE_UID,
@@ -163,6 +163,9 @@ class BubblewrapRoom:
 
     def receive(self, deadline: float) -> bytes:
         return self._pipes.receive(deadline)
+
+    def broken(self) -> tuple[str, ...]:
+        return promises.broken(self._process.pid)
 
     def usage(self) -> Usage:
         if self._usage is not None:

@@ -15,6 +15,7 @@ from grader.sandbox.base import SPARE_PROCESSES, Usage
 from grader.sandbox.owner import PREFIX, new_name, of_name
 
 EMPTY_WITHIN_S = 5.0
+NEAR_LIMIT_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,11 @@ def _limit_was_reached(path: Path | None) -> bool:
     """Tell whether the group's own limit was; the kernel counts kills for want of memory elsewhere as well."""
     with contextlib.suppress(OSError, ValueError):
         if path is not None and path.name == "memory.oom_control":
-            return int((path.parent / "memory.failcnt").read_text()) > 0
+            # Not memory.failcnt, which recent kernels leave at 0. What is charged at once may be some MiB.
+            most, limit = (
+                int(path.with_name(f"memory.{name}_in_bytes").read_text()) for name in ("max_usage", "limit")
+            )
+            return most > limit - max(limit // 20, NEAR_LIMIT_BYTES)
         if path is not None:
             return _field(path, "oom") > 0
     return True

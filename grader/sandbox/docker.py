@@ -24,7 +24,7 @@ import requests
 
 from grader.errors import HarnessError, SandboxLost
 from grader.models import Limits
-from grader.sandbox import cgroup, cpus, image, seccomp
+from grader.sandbox import cgroup, cpus, image, promises, seccomp
 from grader.sandbox.base import (
     ENVIRONMENT,
     INSIDE_UID,
@@ -230,7 +230,9 @@ class DockerRoom:
         self._closed = False
         self._usage = Usage(None, None)
         # A container on this machine, not one in a virtual machine that shares only the engine's socket.
-        self._meter = cgroup.of_process(state["State"]["Pid"], self._container) if _is_local(client) else None
+        pid = int(state["State"]["Pid"]) if _is_local(client) else 0
+        self._meter = cgroup.of_process(pid, self._container) if pid else None
+        self._pid = pid if self._meter else 0
         self.image: str | None = image_name
         self.best_effort = best_effort
 
@@ -263,6 +265,9 @@ class DockerRoom:
             if self._kind != STDERR:
                 return data
             self._last_words = (self._last_words + data)[-LAST_WORDS_BYTES:]
+
+    def broken(self) -> tuple[str, ...]:
+        return promises.broken(self._pid) if self._pid else ()
 
     def usage(self) -> Usage:
         if not self._closed:

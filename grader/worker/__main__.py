@@ -148,7 +148,7 @@ class Parent:
         ours.setblocking(False)
         self.pid, self.sock = pid, ours
         self.pidfd = os.pidfd_open(pid)
-        self.send(wire.READY)
+        self.send(wire.READY, request["nonce"].encode())
 
     def lay_files(self, solution: dict[str, bytes]) -> None:
         """Put a fresh copy of the submission in place, a solution over it; what another section wrote is gone."""

@@ -337,6 +337,8 @@ def hostile(text: str = HOSTILE) -> Scorecard:
         "cost": {"T": [1, 2], "cached_ms": [1.0, 2.0], "unit": text},
         text: text,
         "nested": {text: [text]},
+        "caught": {text: [text]},
+        "entries": [{"bug": text, "where": text, "test": text}],
     }
     bad = (CheckResult(id=text, verdict=Verdict.wrong_answer, message=text, evidence=evidence, duration_s=0.1),)
     results = {c.id: bad for c in rubric().criteria}

@@ -1,0 +1,15 @@
+"""The door, from bytes: any file that is called .zip is a snapshot or is rejected."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from door import look
+
+
+def run(data: bytes) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        path = Path(folder) / "a.zip"
+        path.write_bytes(data)
+        look(path)
