@@ -96,7 +96,7 @@ class Attack(Frozen):
     keeps: tuple[str, ...] | None = None  # globs of criteria that must be
     verdicts: dict[str, Verdict] = {}
     rejected: bool = False  # the submission as a whole is refused
-    slow: bool = False  # waits for a limit: only among all attacks
+    slow: bool = False  # takes long, or differs little from a quick one: only among all attacks
     docker: bool = False  # short runs grade it there too
     only: str = ONLY  # what a short run grades
 
