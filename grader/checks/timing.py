@@ -48,16 +48,14 @@ class Clock:
 def expect_not_asleep(walls: list[float], pair: Work, what: str) -> None:
     """Demand that what is cheap in CPU time does not spend its time waiting instead.
 
-    walls are paired ratios of wall time, and pair adds one. A machine that is busy may keep one side of a pair waiting for
-    ten times as long as the other, but not of each of many pairs; who sleeps, sleeps in each.
+    walls are paired ratios of wall time, and pair adds one. A busy machine may keep one side of a pair waiting for ten
+    times as long as the other, but not of each of many pairs; who sleeps, sleeps in each.
     """
     while min(walls) > ASLEEP and len(walls) < MANY:
         pair()
     if min(walls) > ASLEEP:
-        text = (
-            f"by the clock on the wall the ratio is {min(walls):.3g} or more, {len(walls)} times; it waits, or sleeps"
-        )
-        raise CandidateFault(Verdict.wrong_answer, f"{what}: {text}")
+        text = f"by the clock on the wall the ratio is {min(walls):.3g} or more, {len(walls)} times"
+        raise CandidateFault(Verdict.wrong_answer, f"{what}: {text}; it waits, or sleeps")
 
 
 @dataclass(frozen=True)

@@ -177,8 +177,8 @@ def test_the_interpreter_is_the_image_s_only_program(docker_engine: None) -> Non
     """No shell, compiler or package tool is in it, no set-user-id program, and nothing to install packages with."""
     program = """
 import importlib.util, os, stat
-tools = {"sh", "bash", "dash", "apt", "apt-get", "dpkg", "pip", "pip3", "conda", "gcc", "cc", "g++", "c++", "clang", "ld", "as",
-         "make", "perl", "curl", "wget", "git", "su", "sudo", "mount"}
+tools = {"sh", "bash", "dash", "apt", "apt-get", "dpkg", "pip", "pip3", "conda", "gcc", "cc", "g++", "c++", "clang",
+         "ld", "as", "make", "perl", "curl", "wget", "git", "su", "sudo", "mount"}
 found = set()
 for top, folders, files in os.walk("/"):
     folders[:] = [f for f in folders if os.path.join(top, f) not in ("/proc", "/sys")]
