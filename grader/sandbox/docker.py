@@ -41,6 +41,7 @@ from grader.sandbox.base import (
 from grader.sandbox.owner import Owner, this_process
 
 API_TIMEOUT_S = 30
+INODES = 1 << 16  # of a scratch folder; bwrap cannot set this, and there the limit of memory bounds them
 LABEL = "grader."
 RUNTIME_VARIABLE = "GRADER_DOCKER_RUNTIME"
 CHUNK_BYTES = 1 << 20
@@ -133,8 +134,8 @@ class DockerSandbox:
             "memswap_limit": memory,
             "shm_size": SHM_MIB * 2**20,
             "tmpfs": {
-                "/tmp": f"size={limits.tmp_mib}m,mode=1777,{owner},nosuid,nodev",
-                "/submission": f"size={submission_bytes(limits)},mode=0755,{owner},nosuid,nodev",
+                "/tmp": f"size={limits.tmp_mib}m,nr_inodes={INODES},mode=1777,{owner},nosuid,nodev",
+                "/submission": f"size={submission_bytes(limits)},nr_inodes={INODES},mode=0755,{owner},nosuid,nodev",
             },
             "ulimits": [
                 docker.types.Ulimit(name="core", soft=0, hard=0),

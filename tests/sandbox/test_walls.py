@@ -32,6 +32,13 @@ def test_the_kernel_s_settings_cannot_be_written(seen: dict[str, Any]) -> None:
     assert set(seen["writable_files"]) <= HARMLESS
 
 
+def test_only_harmless_devices_are_there(seen: dict[str, Any]) -> None:
+    """What gives zeros, nothing, or random numbers, and terminals of its own; no disk, no memory, no log."""
+    harmless = {"null", "zero", "full", "random", "urandom", "tty", "console", "ptmx", "0"}
+    assert {Path(path).name for path in seen["devices"]} <= harmless
+    assert {"/dev/null", "/dev/urandom"} <= set(seen["devices"])
+
+
 def test_nobody_owns_the_process(seen: dict[str, Any]) -> None:
     """The submission runs as uid and gid 65534, with no other group."""
     assert set(seen["status"]["Uid"].split()) == {"65534"}
