@@ -13,6 +13,7 @@ import torch
 from grader import wire
 from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.errors import HarnessError
+from grader.judge import fit
 from grader.models import Limits, Verdict
 from grader.sandbox.base import Deadline, SandboxGone, Usage
 
@@ -206,6 +207,14 @@ def test_a_missing_part_costs_the_next_neither_time_nor_its_sandbox() -> None:
     candidate.enter("scan")
     assert candidate.call("tiled") == ({}, {})
     assert len(rooms) == 1
+
+
+def test_evidence_of_any_size_is_cut() -> None:
+    """Sixty checks with a megabyte each would not fit the line that carries a scorecard; a share still counts."""
+    assert fit({"claim": "c", "expected": 1}) == {"claim": "c", "expected": 1}
+    cut = fit({"claim": "c", "fraction": 0.5, "caught": {"x" * 300_000: 1}})
+    assert cut["claim"] == "c" and cut["fraction"] == 0.5 and len(str(cut)) < 200
+    assert "of evidence were left out; the limit is 262,144" in str(cut["detail"])
 
 
 def test_a_reply_over_the_limit_is_an_output_limit() -> None:
