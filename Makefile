@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 SAMPLE ?= submissions/alice
 PYTEST_ARGS ?=
 
-.PHONY: help demo test lint validity bench image fixtures clean
+.PHONY: help demo test lint validity bench soak image fixtures clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -30,6 +30,10 @@ validity: ## grade the corpus of right and wrong submissions; fails on any surpr
 bench: ## measure the figures of bench/README.md
 	@sh scripts/setup.sh demo
 	$(PYTHON) bench/grade_wall.py
+
+soak: ## grade 200 submissions with a grader that is killed ten times; fails on any trace or wrong verdict (minutes)
+	@sh scripts/setup.sh demo
+	$(PYTHON) bench/soak.py
 
 image: ## build the sandbox image on a base made here, where none can be pulled
 	@sh scripts/setup.sh test
