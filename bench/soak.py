@@ -59,7 +59,7 @@ IN_BACKWARD = {
 HARMLESS = {
     "floods": "[os.write(1, b'x' * 65536) for _ in range(100)]",
     "fills-the-disk": "fill()",
-    "leaves-threads": "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
+    "leaves-a-thread": "threading.active_count() > 1 or threading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
 }
 HEAD = """
 import ctypes, os, signal, sys, threading, time
@@ -189,11 +189,13 @@ class Soak:
         while process.poll() is None:
             share = 100 * (self._finished() - first) / max(1, self.submissions - first)
             with contextlib.suppress(OSError, IndexError):
-                pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+                mib = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
+                if not mib:
+                    continue  # it has just ended
                 for mark in (25, 50, 75):
                     if share >= mark:
-                        self.rss_mib.setdefault(mark, pages * os.sysconf("SC_PAGESIZE") / 2**20)
-                self.rss_mib[100] = pages * os.sysconf("SC_PAGESIZE") / 2**20
+                        self.rss_mib.setdefault(mark, mib)
+                self.rss_mib[100] = mib
             time.sleep(0.05)
 
     def _finished(self) -> int:
