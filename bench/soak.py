@@ -59,7 +59,7 @@ IN_BACKWARD = {
 HARMLESS = {
     "floods": "[os.write(1, b'x' * 65536) for _ in range(100)]",
     "fills-the-disk": "fill()",
-    "leaves-a-thread": "threading.active_count() > 1 or threading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
+    "leaves-a-thread": "linger()",
 }
 HEAD = """
 import ctypes, os, signal, sys, threading, time
@@ -70,6 +70,9 @@ def fill():
             while True: file.write(bytes(1 << 20))
     except OSError:
         pass
+def linger():
+    if threading.active_count() == 1:
+        threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 """
 
 
