@@ -5,7 +5,7 @@ SAMPLE ?= submissions/alice
 PYTEST_ARGS ?=
 SECONDS ?= 60
 
-.PHONY: help demo test lint validity fuzz bench image fixtures clean
+.PHONY: help demo test lint validity fuzz soak attack bench image fixtures clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -35,6 +35,10 @@ fuzz: ## fuzz the wire and the door, SECONDS=60 for each of four targets
 bench: ## measure the figures of bench/README.md
 	@sh scripts/setup.sh demo
 	$(PYTHON) bench/grade_wall.py
+
+soak: ## grade 200 submissions with a grader that is killed ten times; fails on any trace or wrong verdict (minutes)
+	@sh scripts/setup.sh demo
+	$(PYTHON) bench/soak.py
 
 image: ## build the sandbox image on a base made here, where none can be pulled
 	@sh scripts/setup.sh test

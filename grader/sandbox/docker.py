@@ -47,7 +47,7 @@ RUNTIME_VARIABLE = "GRADER_DOCKER_RUNTIME"
 CHUNK_BYTES = 1 << 20
 LAST_WORDS_BYTES = 4096
 LOOK_EVERY_S = 1.0
-TOLD_WITHIN_S = 2.0
+TOLD_WITHIN_S = 10.0  # an engine that is busy tells late
 SHORTEST_S = 0.001
 FRAME = struct.Struct(">BxxxL")  # one attached stream carries both outputs: which, and how many bytes follow
 STDERR = 2
@@ -204,7 +204,7 @@ class _Witness:
         """Say what ended the container or the way to it, unless it ended by itself; runs is what the engine says."""
         was_told = self._is_over.wait(TOLD_WITHIN_S)
         if "kill" in self._told:
-            return "somebody stopped its container through the engine"
+            return "the engine stopped its container: it was told to, or shut down"
         if self._told & {"die", "died"}:
             return None
         if was_told:
