@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 SAMPLE ?= submissions/alice
 PYTEST_ARGS ?=
 
-.PHONY: help demo test lint validity bench image fixtures clean
+.PHONY: help demo test lint validity attack bench image fixtures clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -26,6 +26,10 @@ lint: ## check format, lint and types
 validity: ## grade the corpus of right and wrong submissions; fails on any surprise (minutes)
 	@sh scripts/setup.sh demo
 	.venv/bin/grader validity --sandbox bubblewrap --jobs 2 --out build/validity
+
+attack: ## grade the whole hostile corpus in both sandboxes, with the rubric's own limits (most of an hour)
+	@sh scripts/setup.sh test
+	@sh scripts/with_engine.sh sh scripts/with_image.sh $(PYTHON) -m pytest tests/test_hostile.py --all-attacks -q
 
 bench: ## measure the figures of bench/README.md
 	@sh scripts/setup.sh demo
