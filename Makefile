@@ -3,8 +3,9 @@
 PYTHON := .venv/bin/python
 SAMPLE ?= submissions/alice
 PYTEST_ARGS ?=
+SECONDS ?= 60
 
-.PHONY: help demo test lint validity attack bench image fixtures clean
+.PHONY: help demo test lint validity attack fuzz bench image fixtures clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -30,6 +31,10 @@ validity: ## grade the corpus of right and wrong submissions; fails on any surpr
 attack: ## grade the whole hostile corpus in both sandboxes, with the rubric's own limits (most of an hour)
 	@sh scripts/setup.sh test
 	@sh scripts/with_engine.sh sh scripts/with_image.sh $(PYTHON) -m pytest tests/test_hostile.py --all-attacks -q
+
+fuzz: ## fuzz the wire and the door, SECONDS=60 for each of four targets
+	@sh scripts/setup.sh demo
+	@sh scripts/fuzz.sh $(SECONDS)
 
 bench: ## measure the figures of bench/README.md
 	@sh scripts/setup.sh demo

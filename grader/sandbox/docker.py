@@ -22,7 +22,7 @@ import docker
 import docker.errors
 import requests
 
-from grader.errors import HarnessError, SandboxLost
+from grader.errors import HarnessError, SandboxLost, UsageError
 from grader.models import Limits
 from grader.sandbox import cgroup, cpus, image, promises, seccomp
 from grader.sandbox.base import (
@@ -70,16 +70,24 @@ class DockerSandbox:
         except ENGINE_FAULTS as error:
             raise HarnessError(f"no Docker engine answers ({_short(error)}); {NO_ENGINE}") from error
         weakref.finalize(self._client, self._client.api.close)  # its idle connections; rooms may outlive us
-        self._image: str | None = None
+        self._image = ""  # by its digest: a name can be given to another one while we run
+        self._image_name = ""
 
     def prepare(self, progress: Progress) -> None:
         if swept := self.sweep():
             progress(f"swept {swept} containers that dead runs left")
         with _engine_at_work("preparing the sandbox"):
-            self._image = image.ensure(_Builder(self._client), progress)
+            builder = _Builder(self._client)
+            self._image_name = image.ensure(builder, progress)
+            self._image = builder.image_id(self._image_name) or self._image_name
+        runtime, known = os.environ.get(RUNTIME_VARIABLE), self._info.get("Runtimes") or {}
+        if runtime and runtime not in known:
+            raise UsageError(
+                f"{RUNTIME_VARIABLE} is {runtime}; this engine has {', '.join(sorted(known)) or 'none of that kind'}"
+            )
 
     def open(self, limits: Limits, program: str | None = None) -> DockerRoom:
-        if self._image is None:
+        if not self._image:
             self.prepare(lambda text: None)
         seat = self._take_seat()
         with _engine_at_work("starting a container"):
@@ -107,7 +115,7 @@ class DockerSandbox:
             _remove(self._client, container)
             raise
         best_effort = _best_effort(state, limits, self._info)
-        return DockerRoom(self._client, state, stream, witness, seat, self._image or "", best_effort)
+        return DockerRoom(self._client, state, stream, witness, seat, f"{self._image_name}@{self._image}", best_effort)
 
     def _config(self, limits: Limits, program: str | None, cpu: int | None) -> dict[str, Any]:
         api = self._client.api

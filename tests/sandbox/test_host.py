@@ -150,6 +150,7 @@ def test_sandboxes_at_once_take_different_processors() -> None:
 def test_one_policy_in_two_forms() -> None:
     """Both forms name the same calls, none both allowed and denied; a denial says EPERM."""
     assert not set(seccomp.ALLOWED) & set(seccomp.REFUSED)
+    assert len(seccomp.DENIED) == len(set(seccomp.DENIED))  # each has one reason
     profile = json.loads(json.dumps(seccomp.profile()))
     by_action: dict[str, set[str]] = {}
     for entry in profile["syscalls"]:
@@ -270,6 +271,23 @@ def test_an_engine_that_dies_is_the_harness_s_fault(tunnel: Tunnel, monkeypatch:
     monkeypatch.delenv("DOCKER_HOST")
     api = choose("docker")._client.api  # type: ignore[attr-defined]
     api.remove_container(room._container, force=True)  # type: ignore[attr-defined]
+
+
+@pytest.mark.docker
+def test_a_runtime_that_the_engine_lacks_is_told(docker_engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stronger runtime that is asked for and not there is no reason to fall back to a weaker one."""
+    monkeypatch.setenv(docker_backend.RUNTIME_VARIABLE, "runsc-of-nowhere")
+    with pytest.raises(UsageError, match=r"is runsc-of-nowhere; this engine has .*runc"):
+        choose("docker").prepare(print)
+
+
+@pytest.mark.docker
+def test_the_image_is_recorded_by_its_digest(docker_engine: None) -> None:
+    """The scorecard names what the submission ran in by its content, and that is what the container is made of."""
+    with a_room(choose("docker"), "input()") as room:
+        name, _, digest = str(room.image).partition("@")
+        assert name.startswith("grader-sandbox:") and len(digest.removeprefix("sha256:")) == 64
+        assert room._client.api.inspect_container(room._container)["Image"] == digest
 
 
 @pytest.mark.docker
