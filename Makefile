@@ -28,6 +28,10 @@ validity: ## grade the corpus of right and wrong submissions; fails on any surpr
 	@sh scripts/setup.sh demo
 	.venv/bin/grader validity --sandbox bubblewrap --jobs 2 --out build/validity
 
+attack: ## grade the whole hostile corpus in both sandboxes, with the rubric's own limits (most of an hour)
+	@sh scripts/setup.sh test
+	@sh scripts/with_engine.sh sh scripts/with_image.sh $(PYTHON) -m pytest tests/test_hostile.py --all-attacks -q
+
 fuzz: ## fuzz the wire and the door, SECONDS=60 for each of four targets
 	@sh scripts/setup.sh demo
 	@sh scripts/fuzz.sh $(SECONDS)

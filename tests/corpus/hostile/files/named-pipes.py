@@ -2,6 +2,7 @@
 # tries = "named pipes that nobody writes to, in place of parts, notes and tests"
 # fails = ["matmul.*", "verify.*"]
 # keeps = ["gpt.*", "scan.*"]
+# slow = true
 # ///
 import os
 
