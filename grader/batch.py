@@ -84,9 +84,9 @@ class Process:
         # A daemon: whatever we end of, it is asked to end before us.
         self.process: BaseProcess = context.Process(target=_child, args=arguments, daemon=True)  # type: ignore[attr-defined]
         try:
-            with _clean_start() if method == "spawn" else contextlib.nullcontext():
-                with _asking:  # it asks after all others
-                    self.process.start()
+            # To start one is to ask after all others.
+            with _asking, _clean_start() if method == "spawn" else contextlib.nullcontext():
+                self.process.start()
         except OSError:
             for end in (self._orders, self.answers, self.words):
                 end.close()

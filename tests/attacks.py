@@ -76,7 +76,7 @@ def tiled_prefix_matmul(A, B, tile):
 
 # Short runs: one criterion of each part, and limits that an attack by waiting meets sooner.
 ONLY = "*.[lft][oi][alr]*"  # gpt.load, matmul.forward, scan.tiled
-HASTE = {"call_s": 3.0, "part_s": 15.0, "tests_s": 6.0, "memory_mib": 1024}
+HASTE = {"call_s": 4.0, "part_s": 16.0, "tests_s": 6.0, "memory_mib": 1024}
 START_S = 30.0  # for what a grade does besides waiting for a submission, on a busy machine
 UNSETTLED = ("cache.cost", "matmul.timing")  # a busy machine may leave these to a person
 SEED = 11
@@ -96,7 +96,7 @@ class Attack(Frozen):
     keeps: tuple[str, ...] | None = None  # globs of criteria that must be
     verdicts: dict[str, Verdict] = {}
     rejected: bool = False  # the submission as a whole is refused
-    slow: bool = False  # waits for a limit: only among all attacks
+    slow: bool = False  # takes long, or differs little from a quick one: only among all attacks
     docker: bool = False  # short runs grade it there too
     only: str = ONLY  # what a short run grades
 

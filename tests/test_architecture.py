@@ -145,6 +145,14 @@ def test_no_pickle_on_the_judges_side() -> None:
         assert "torch.load" not in path.read_text(encoding="utf-8"), path
 
 
+def test_no_parser_reads_sources_on_the_judges_side() -> None:
+    """Deep nesting has crashed Python's parser: what a candidate wrote in Python is parsed inside the wall alone."""
+    parsers = set().union(*map(importers, ("ast", "tokenize", "symtable", "inspect", "linecache", "pygments")))
+    assert {path for path in parsers if not path.startswith("worker/")} == set()
+    ours = {"rubric.py", "kit/bugs.py", "kit/cuts.py", "kit/keys.py", "validity/corpus.py"}  # read what we wrote
+    assert importers("tomllib") - ours == {"intake.py"}
+
+
 @pytest.mark.parametrize("module", ["grader.cli", "grader.admin", "grader.batch"])
 def test_the_command_line_starts_without_torch(module: str) -> None:
     """`grade --help` and every usage error answer at once; torch is the child's to import."""

@@ -12,7 +12,8 @@ import torch
 
 from grader import wire
 from grader.candidate import Candidate, CandidateFault, RaisedError
-from grader.errors import HarnessError
+from grader.errors import HarnessError, SandboxLost
+from grader.judge import fit
 from grader.models import Limits, Verdict
 from grader.sandbox.base import Deadline, SandboxGone, Usage
 
@@ -36,8 +37,8 @@ class FakeRoom:
     best_effort = ()
     image = runtime = None
 
-    def __init__(self, say: Say, end: dict[str, int] | None = None, oom_kills: int = 0) -> None:
-        self.say, self.end, self.oom_kills = say, end, oom_kills
+    def __init__(self, say: Say, end: dict[str, int] | None = None, oom_kills: int = 0, host_kills: int = 0) -> None:
+        self.say, self.end, self.used = say, end, Usage(None, oom_kills, host_kills)
         self.out = bytearray()
         self.chunks = wire.ChunkReader()
         self.requests = wire.MessageReader(1 << 30)
@@ -79,7 +80,7 @@ class FakeRoom:
         return data
 
     def usage(self) -> Usage:
-        return Usage(None, self.oom_kills)
+        return self.used
 
     def close(self) -> None:
         self.closed = True
@@ -208,6 +209,14 @@ def test_a_missing_part_costs_the_next_neither_time_nor_its_sandbox() -> None:
     assert len(rooms) == 1
 
 
+def test_evidence_of_any_size_is_cut() -> None:
+    """Sixty checks with a megabyte each would not fit the line that carries a scorecard; a share still counts."""
+    assert fit({"claim": "c", "expected": 1}) == {"claim": "c", "expected": 1}
+    cut = fit({"claim": "c", "fraction": 0.5, "caught": {"x" * 300_000: 1}})
+    assert cut["claim"] == "c" and cut["fraction"] == 0.5 and len(str(cut)) < 200
+    assert "of evidence were left out; the limit is 262,144" in str(cut["detail"])
+
+
 def test_a_reply_over_the_limit_is_an_output_limit() -> None:
     """A length of 2^63 is refused before anything is allocated."""
     with pytest.raises(CandidateFault) as caught:
@@ -238,6 +247,14 @@ def test_a_child_that_ends_is_the_submissions_fault(
     with pytest.raises(CandidateFault, match=text) as caught:
         call(FakeRoom(lambda i: b"", end, oom_kills))
     assert caught.value.verdict is verdict
+
+
+def test_a_kill_for_want_of_the_machine_s_memory_is_no_verdict() -> None:
+    """A process that was killed below its sandbox's own limit did nothing wrong; one that crashed by itself did."""
+    with pytest.raises(SandboxLost, match=r"below its own limit of 2048 MiB; grade with fewer --jobs"):
+        call(FakeRoom(lambda i: b"", {"signal": 9}, host_kills=1))
+    with pytest.raises(CandidateFault, match="SIGSEGV"):
+        call(FakeRoom(lambda i: b"", {"signal": 11}, host_kills=1))
 
 
 def test_an_exception_names_its_line() -> None:

@@ -13,7 +13,7 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -129,7 +129,8 @@ def test_the_host_is_as_it_was(host: Host, sandbox: str) -> None:
     assert host.visitors == []
     assert left_processes(host) == []
     assert left_places(host) == []
-    assert list((host.folder / sandbox / "scratch").iterdir()) == []
+    left = [path.name for path in (host.folder / sandbox / "scratch").iterdir()]
+    assert [name for name in left if not re.fullmatch(r"grader-\d+-cpu\d+", name)] == []  # locks, kept on purpose
 
 
 def left_processes(host: Host) -> list[str]:
@@ -197,6 +198,30 @@ def test_reports_show_what_they_hold_and_obey_none_of_it(host: Host, sandbox: st
         assert not OBEYED.search(page), name
         assert len(page.encode()) < 2_000_000, name
     assert len(pages) == len(cards) + 1 > 1
+
+
+def test_a_run_that_does_not_hold_is_seen(host: Host) -> None:
+    """Judged by another block, a wrong solution is one that should have kept its points, and a right one a forger."""
+    runs = host.graded("bubblewrap")
+    wrong, right = runs["doubled-product"], runs["prints-much"]
+    assert wrong.faults == right.faults == []
+    strict = replace(wrong, attack=wrong.attack.model_copy(update={"keeps": ("*",)}))
+    assert [fault.split(",")[0] for fault in attacks.faults(strict)] == ["matmul.forward is wrong_answer"]
+    forger = replace(right, attack=right.attack.model_copy(update={"keeps": (), "fails": ("gpt.*",)}))
+    assert attacks.faults(forger) == ["gpt.load is accepted and earns 3; it should earn nothing"]
+    assert "limits add up" in attacks.faults(replace(right, seconds=1e6))[0]
+    assert (
+        "not rejected" in attacks.faults(replace(right, attack=right.attack.model_copy(update={"rejected": True})))[0]
+    )
+
+
+@pytest.mark.parametrize("block", ["", "# /// attack\n# trees = 'x'\n# ///\n", "# /// attack\n# tries =\n# ///\n"])
+def test_a_block_that_is_not_right_names_its_file(tmp_path: Path, block: str) -> None:
+    """An attack without a block, or with a word in it that means nothing, is an error and not an attack less."""
+    (tmp_path / "group").mkdir()
+    (tmp_path / "group" / "odd.py").write_text(block)
+    with pytest.raises(ValueError, match=r"group/odd\.py: "):
+        attacks.load(tmp_path)
 
 
 def test_the_corpus_covers_every_group() -> None:

@@ -115,8 +115,8 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(
 
 # --- killed -----------------------------------------------------------------------------------------------------------
 
-# The child keeps scorecard after scorecard and is killed: before its n-th call that may reach the disk for each n, or at
-# any time.
+# The child keeps scorecard after scorecard and is killed: before its n-th call that may reach the disk, for each n, or
+# at any time.
 KILLED = """
 import io, os, random, signal, sys, time
 from pathlib import Path

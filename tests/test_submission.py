@@ -437,13 +437,14 @@ def test_broken_and_hostile_archives_are_rejected(tmp_path: Path) -> None:
 # --- submission.toml --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("where", [Path("/dev/shm"), None])
-def test_a_member_that_begins_past_the_end_of_every_file_is_rejected(tmp_path: Path, where: Path | None) -> None:
+def test_a_member_that_begins_past_the_end_of_every_file_is_rejected(tmp_path: Path) -> None:
     """A place that seek takes and read does not, as on a tmpfs, is the archive's fault and not the disk's."""
-    with tempfile.TemporaryDirectory(dir=where or tmp_path) as folder:
-        for offset in (2**63 - 1, 2**63 - 31, 2**62, 2**44):
-            with pytest.raises(Rejected):
-                submission.read(far_away(Path(folder) / "a.zip", offset), LIMITS)
+    shm = Path("/dev/shm")
+    for where in (tmp_path, shm) if shm.is_dir() else (tmp_path,):
+        with tempfile.TemporaryDirectory(dir=where) as folder:
+            for offset in (2**63 - 1, 2**63 - 31, 2**62, 2**44):
+                with pytest.raises(Rejected):
+                    submission.read(far_away(Path(folder) / "a.zip", offset), LIMITS)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from typing import Any
 
 import pytest
@@ -123,6 +124,28 @@ def test_json_that_is_not_strict_is_refused(text: str) -> None:
     """Constants, doubled keys, huge numbers and deep nesting are faults of the other side, never crashes of ours."""
     with pytest.raises(wire.WireError):
         wire.parse_header(text.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" * (1 << 20), b'{"a":' * 200_000, b'{"a":[' + b"[]," * 349_000 + b"[]]}",
+        b'{"a":[' + b'{"b":1},' * 130_000 + b"{}]}", b"{" + b",".join(b'"%d":1' % i for i in range(90_000)) + b"}",
+        b'{"a":[' + b"1e9," * 260_000 + b"1]}", b'{"a":1' + b"1" * (1 << 20) + b"e-9}",
+        b'{"a":[' + b"9" * 4300 + (b"," + b"9" * 4300) * 240 + b"]}", b'{"a":-' + b"9" * (1 << 20) + b"}",
+        b'{"a":"' + b"\\u00e9" * 170_000 + b'"}', b'{"a":"' + b"\\ud83d" * 170_000 + b'"}', b" " * (1 << 20),
+        b'{"a":"' + b"\\" * 1_000_000 + b'"}', b"\xff" * (1 << 20), b'"' * (1 << 20),
+    ],
+)  # fmt: skip
+def test_the_worst_header_takes_a_moment(text: bytes) -> None:
+    """A header of a megabyte, nested, or with a hundred thousand keys or numbers, is read or refused quickly."""
+    assert len(text) < wire.HEADER_LIMIT + (1 << 14)
+    started = time.process_time()
+    try:
+        wire.parse_header(text[: wire.HEADER_LIMIT])
+    except wire.WireError:
+        pass
+    assert time.process_time() - started < 5
 
 
 def safetensors(header: Any, data: bytes = b"") -> bytes:

@@ -364,7 +364,7 @@ def check_time_is_near_torchs_own(candidate: Candidate, draw: Draw, rubric: Rubr
     pair()
     what = "forward and backward over torch's own"
     expect_ratio_below(rubric.tolerances.matmul_time_ratio, what, pair, evidence)
-    expect_not_asleep(walls, what)
+    expect_not_asleep(walls, pair, what)
     for theirs, ours in sizes:
         expect(are_near(theirs, ours), "a timed run did not compute the products", expected=ours, actual=theirs)
     _, out = candidate.call("fetch")

@@ -81,7 +81,6 @@ SUBMISSION_MARGIN_MIB = 4  # directories and page rounding on top of limits.subm
 SHM_MIB = 16
 SPARE_PROCESSES = 4  # the worker's parent, its child and their threads, beside what the submission may start
 OPEN_FILES = 1024
-BYTES_A_FILE = 4096  # of a folder in memory: so many files may be in it as it has pages
 ENVIRONMENT = {
     "HOME": "/tmp",
     "USER": "nobody",

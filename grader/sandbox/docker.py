@@ -22,11 +22,10 @@ import docker
 import docker.errors
 import requests
 
-from grader.errors import HarnessError, SandboxLost
+from grader.errors import HarnessError, SandboxLost, UsageError
 from grader.models import Limits
 from grader.sandbox import cgroup, cpus, image, promises, seccomp
 from grader.sandbox.base import (
-    BYTES_A_FILE,
     ENVIRONMENT,
     INSIDE_UID,
     OPEN_FILES,
@@ -42,13 +41,14 @@ from grader.sandbox.base import (
 from grader.sandbox.owner import Owner, this_process
 
 API_TIMEOUT_S = 30
+INODES = 1 << 16  # of a scratch folder; bwrap cannot set this, and there the limit of memory bounds them
 LABEL = "grader."
 RUNTIME_VARIABLE = "GRADER_DOCKER_RUNTIME"
 KERNELS_OF_THEIR_OWN = ("runsc", "kata")  # what this machine's kernel sees of them is not what the submission meets
 CHUNK_BYTES = 1 << 20
 LAST_WORDS_BYTES = 4096
 LOOK_EVERY_S = 1.0
-TOLD_WITHIN_S = 2.0
+TOLD_WITHIN_S = 10.0  # an engine that is busy tells late
 SHORTEST_S = 0.001
 FRAME = struct.Struct(">BxxxL")  # one attached stream carries both outputs: which, and how many bytes follow
 STDERR = 2
@@ -72,17 +72,24 @@ class DockerSandbox:
         except ENGINE_FAULTS as error:
             raise HarnessError(f"no Docker engine answers ({_short(error)}); {NO_ENGINE}") from error
         weakref.finalize(self._client, self._client.api.close)  # its idle connections; rooms may outlive us
-        self._image: str | None = None
+        self._image = ""  # by its digest: a name can be given to another one while we run
+        self._image_name = ""
 
     def prepare(self, progress: Progress) -> None:
-        _check_runtime(self._info)
         if swept := self.sweep():
             progress(f"swept {swept} containers that dead runs left")
         with _engine_at_work("preparing the sandbox"):
-            self._image = image.ensure(_Builder(self._client), progress)
+            builder = _Builder(self._client)
+            self._image_name = image.ensure(builder, progress)
+            self._image = builder.image_id(self._image_name) or self._image_name
+        runtime, known = os.environ.get(RUNTIME_VARIABLE), self._info.get("Runtimes") or {}
+        if runtime and runtime not in known:
+            raise UsageError(
+                f"{RUNTIME_VARIABLE} is {runtime}; this engine has {', '.join(sorted(known)) or 'none of that kind'}"
+            )
 
     def open(self, limits: Limits, program: str | None = None) -> DockerRoom:
-        if self._image is None:
+        if not self._image:
             self.prepare(lambda text: None)
         seat = self._take_seat()
         with _engine_at_work("starting a container"):
@@ -110,13 +117,12 @@ class DockerSandbox:
             _remove(self._client, container)
             raise
         best_effort = _best_effort(state, limits, self._info)
-        # What runs, not what its name means by now.
-        image_used = f"{self._image}@{state['Image']}"
-        return DockerRoom(self._client, state, stream, witness, seat, image_used, best_effort)
+        return DockerRoom(self._client, state, stream, witness, seat, f"{self._image_name}@{self._image}", best_effort)
 
     def _config(self, limits: Limits, program: str | None, cpu: int | None) -> dict[str, Any]:
         api = self._client.api
         memory = limits.memory_mib * 2**20
+        owner = f"uid={INSIDE_UID},gid={INSIDE_UID}"
         options: dict[str, Any] = {
             "network_mode": "none",
             "read_only": True,
@@ -127,10 +133,10 @@ class DockerSandbox:
             "pids_limit": limits.processes + SPARE_PROCESSES,
             "mem_limit": memory,
             "memswap_limit": memory,
+            "shm_size": SHM_MIB * 2**20,
             "tmpfs": {
-                "/tmp": _scratch(limits.tmp_mib * 2**20, "1777"),
-                "/dev/shm": _scratch(SHM_MIB * 2**20, "1777"),
-                "/submission": _scratch(submission_bytes(limits), "0755", limits.files * limits.levels),
+                "/tmp": f"size={limits.tmp_mib}m,nr_inodes={INODES},mode=1777,{owner},nosuid,nodev",
+                "/submission": f"size={submission_bytes(limits)},nr_inodes={INODES},mode=0755,{owner},nosuid,nodev",
             },
             "ulimits": [
                 docker.types.Ulimit(name="core", soft=0, hard=0),
@@ -199,7 +205,7 @@ class _Witness:
         """Say what ended the container or the way to it, unless it ended by itself; runs is what the engine says."""
         was_told = self._is_over.wait(TOLD_WITHIN_S)
         if "kill" in self._told:
-            return "somebody stopped its container through the engine"
+            return "the engine stopped its container: it was told to, or shut down"
         if self._told & {"die", "died"}:
             return None
         if was_told:
@@ -298,7 +304,7 @@ class DockerRoom:
         self.usage()
         self._closed = True
         self._witness.close()
-        # First our end of the stream: an engine waits for its reader before it takes a container away.
+        # Our end of the stream first: the engine waits for its reader before it takes a container away.
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError):
@@ -395,24 +401,6 @@ class _Builder:
             **options,
         )
         return messages
-
-
-def _scratch(size_bytes: int, mode: str, more_files: int = 0) -> str:
-    """Give the options of a small folder in memory, of which nothing runs with another's rights."""
-    files = size_bytes // BYTES_A_FILE + more_files
-    owner = f"uid={INSIDE_UID},gid={INSIDE_UID}"
-    return f"size={size_bytes},nr_inodes={files},mode={mode},{owner},nosuid,nodev"
-
-
-def _check_runtime(info: dict[str, Any]) -> None:
-    """Make sure that the engine has the runtime that was asked for: with another, the wall would be another."""
-    wanted, there = os.environ.get(RUNTIME_VARIABLE), info.get("Runtimes")
-    # An engine may not list its runtimes, and those named like containerd's need not be listed.
-    if wanted and there and wanted not in there and not wanted.startswith("io.containerd."):
-        raise HarnessError(
-            f"the engine has no runtime {wanted!r} ({RUNTIME_VARIABLE}); it has {', '.join(sorted(there))}. Install it "
-            'and name it to the engine (/etc/docker/daemon.json, "runtimes"), or unset the variable'
-        )
 
 
 def _best_effort(state: dict[str, Any], limits: Limits, info: dict[str, Any]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 
 from grader import wire
 from grader.worker import gpt, matmul, scan, tests
-from grader.worker.plain import Unfit
+from grader.worker.plain import Unfit, fit
 
 TEXT_LIMIT = 4096
 FRAMES_LIMIT = 12
@@ -115,7 +115,7 @@ def main(sock: socket.socket, part: str, folder: Path, reply_bytes: int) -> None
                 answer, tensors = getattr(server, "do_" + op)(request.header["args"], request.tensors, call_back)
             reply = {"id": call_id, "ok": answer}
         except Unfit as unfit:
-            reply, tensors = {"id": call_id, "unfit": str(unfit)[:TEXT_LIMIT]}, {}
+            reply, tensors = {"id": call_id, "unfit": fit(str(unfit), TEXT_LIMIT)}, {}
         except BaseException as error:
             reply, tensors = {"id": call_id, "error": describe(error, folder)}, {}
         line.send(reply, tensors)
@@ -146,11 +146,6 @@ def hide_grader(folder: Path) -> None:
     sys.argv = [""]
     sys.dont_write_bytecode = True
     importlib.invalidate_caches()
-
-
-def fit(text: str, most: int) -> str:
-    """Give at most so many characters of text, all of which can be written."""
-    return text[:most].encode("utf-8", "replace").decode()
 
 
 def describe(error: BaseException, folder: Path) -> dict[str, Any]:

@@ -9,6 +9,11 @@ class Unfit(Exception):
     """The submission's answer has the wrong form; the text says what was expected."""
 
 
+def fit(text: str, most: int) -> str:
+    """Give at most so many characters of text, all of which can be written."""
+    return text[:most].encode("utf-8", "replace").decode()
+
+
 def plain(value: Any, what: str) -> torch.Tensor:
     """Give value as a dense plain tensor of its own memory. Raises Unfit."""
     if not isinstance(value, torch.Tensor):

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from grader.worker.plain import Unfit
+from grader.worker.plain import Unfit, fit
 
 Answer = tuple[dict[str, Any], dict[str, Tensor]]
 TESTS_LIMIT = 500
@@ -22,10 +22,10 @@ class Outcomes:
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
-            self.broken[str(report.nodeid)[:NAME_LIMIT]] = str(report.longrepr)[-1000:]
+            self.broken[fit(str(report.nodeid), NAME_LIMIT)] = fit(str(report.longrepr)[-1000:], 1000)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        name = str(report.nodeid)[-NAME_LIMIT:]
+        name = fit(str(report.nodeid)[-NAME_LIMIT:], NAME_LIMIT)
         if report.when == "call" or report.outcome != "passed":
             worst = self.tests.get(name) == "failed" or report.outcome == "failed"
             self.tests[name] = "failed" if worst else str(report.outcome)

@@ -11,7 +11,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
-from door import LIMITS, look
+from door import IN_MEMORY, LIMITS, look
 from scripted import Script
 
 NAMES = (
@@ -26,7 +26,7 @@ SIZES = (0, 1, 100, 1048, 1049, 5000, 10485, 10486)
 def run(data: bytes) -> None:
     script = Script(data)
     as_archive = script.byte() & 1
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as top:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as top:
         path = Path(top) / ("a.zip" if as_archive else "a")
         if as_archive:
             archive(path, script)

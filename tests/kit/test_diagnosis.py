@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from grader.intake import TOML_BYTES, read_toml
 from grader.kit import choice
@@ -161,6 +163,14 @@ def test_what_stands_beside_a_class_costs_nothing(where: bytes) -> None:
     """Whatever TOML can hold may stand there: it is shown or it is not, and the class counts."""
     result = diagnose(b'kit = "k-1"\n[[diagnosis]]\nbug = "mask"\n' + where, None, KEYS)
     assert result.evidence["hits"] == ["mask"] and len(result.model_dump_json()) < 3000
+
+
+@given(st.text("ab1.=[]{}\"'\\\n# -_:Tx0ef\u202e", max_size=80) | st.text(max_size=30))
+def test_no_submission_toml_is_a_fault_of_ours(text: str) -> None:
+    """Whatever stands in it, before or after a right diagnosis, gives a verdict that can be stored."""
+    for source in (text, 'kit = "k-1"\n[[diagnosis]]\nbug = "mask"\n' + text, text + '\n[[diagnosis]]\nbug = "mask"'):
+        result = diagnose(source.encode(), "k-1", KEYS)
+        assert CheckResult.model_validate_json(result.model_dump_json()) == result
 
 
 @pytest.mark.parametrize(

@@ -45,12 +45,6 @@ def seen(sandbox: Sandbox) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def tools(sandbox: Sandbox) -> dict[str, Any]:
-    """What a program finds inside that could help it: programs, devices, borrowed rights."""
-    return json.loads(run_to_end(sandbox, (ATTACKS / "tools.py").read_text()))
-
-
-@pytest.fixture(scope="session")
 def refusals(sandbox: Sandbox) -> dict[str, str]:
     """What each forbidden system call answers from inside: the name of its error, or `worked`."""
     return json.loads(run_to_end(sandbox, (ATTACKS / "system_calls.py").read_text()))

@@ -115,6 +115,23 @@ def test_a_scope_of_systemd_is_read_back(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert group.meter.read() == Usage(1.5, 2)
 
 
+@pytest.mark.parametrize(
+    ("files", "used"),
+    [
+        ({"memory.oom_control": "oom_kill 1\n", "memory.failcnt": "7\n"}, Usage(None, 1)),
+        ({"memory.oom_control": "oom_kill 1\n", "memory.failcnt": "0\n"}, Usage(None, 0, 1)),
+        ({"memory.oom_control": "oom_kill 0\n", "memory.failcnt": "0\n"}, Usage(None, 0)),
+        ({"memory.events": "oom 3\noom_kill 1\n"}, Usage(None, 1)),
+        ({"memory.events": "oom 0\noom_kill 1\n"}, Usage(None, 0, 1)),
+    ],
+)
+def test_a_kill_below_the_own_limit_is_the_machine_s(tmp_path: Path, files: dict[str, str], used: Usage) -> None:
+    """The kernel counts every kill for want of memory; one at the sandbox's own limit is the submission's doing."""
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert cgroup.Meter(None, tmp_path / next(iter(files))).read() == used
+
+
 def test_version_2_groups_are_made_where_controllers_are_handed_down(tmp_path: Path) -> None:
     """A group with processes in it hands nothing down: the nearest one above that does, and is ours, is taken."""
     inner = tmp_path / "user.slice" / "app.slice" / "term.scope"
@@ -149,14 +166,15 @@ def test_sandboxes_at_once_take_different_processors() -> None:
 
 def test_one_policy_in_two_forms() -> None:
     """Both forms name the same calls, none both allowed and denied; a denial says EPERM."""
-    assert not set(seccomp.ALLOWED) & set(seccomp.DENIED)
+    assert not set(seccomp.ALLOWED) & set(seccomp.REFUSED)
+    assert len(seccomp.DENIED) == len(set(seccomp.DENIED))  # each has one reason
     profile = json.loads(json.dumps(seccomp.profile()))
     by_action: dict[str, set[str]] = {}
     for entry in profile["syscalls"]:
         if "args" not in entry:
             by_action.setdefault(f"{entry['action']} {entry.get('errnoRet')}", set()).update(entry["names"])
     assert by_action["SCMP_ACT_ALLOW None"] == set(seccomp.ALLOWED)
-    assert by_action["SCMP_ACT_ERRNO 1"] == set(seccomp.DENIED)
+    assert by_action["SCMP_ACT_ERRNO 1"] == set(seccomp.REFUSED)
     assert by_action["SCMP_ACT_ERRNO 38"] == {"clone3"}
     assert len(seccomp.bpf()) % 8 == 0  # whole instructions
     assert {entry["architecture"] for entry in profile["archMap"]} == {"SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"}
@@ -273,6 +291,23 @@ def test_an_engine_that_dies_is_the_harness_s_fault(tunnel: Tunnel, monkeypatch:
 
 
 @pytest.mark.docker
+def test_a_runtime_that_the_engine_lacks_is_told(docker_engine: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stronger runtime that is asked for and not there is no reason to fall back to a weaker one."""
+    monkeypatch.setenv(docker_backend.RUNTIME_VARIABLE, "runsc-of-nowhere")
+    with pytest.raises(UsageError, match=r"is runsc-of-nowhere; this engine has .*runc"):
+        choose("docker").prepare(print)
+
+
+@pytest.mark.docker
+def test_the_image_is_recorded_by_its_digest(docker_engine: None) -> None:
+    """The scorecard names what the submission ran in by its content, and that is what the container is made of."""
+    with a_room(choose("docker"), "input()") as room:
+        name, _, digest = str(room.image).partition("@")
+        assert name.startswith("grader-sandbox:") and len(digest.removeprefix("sha256:")) == 64
+        assert room._client.api.inspect_container(room._container)["Image"] == digest
+
+
+@pytest.mark.docker
 def test_the_engine_was_told_every_limit(docker_engine: None) -> None:
     """The container is configured as docs/threat-model.md promises, read back from the engine."""
     sandbox = choose("docker")
@@ -360,6 +395,20 @@ def test_the_image_s_name_follows_what_goes_in(monkeypatch: pytest.MonkeyPatch, 
         names.append(image.ensure(FakeEngine({image.LOCAL_BASE: base}, []), print))
     assert names[0] == names[1]
     assert len(set(names)) == 3
+
+
+def test_a_base_can_be_pinned_by_its_digest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The digest reaches the build as it was given, and another digest is another image."""
+    monkeypatch.setattr(image, "wheelhouse", lambda: tmp_path)
+    names = set()
+    for letter in "ab":
+        base = f"python@sha256:{letter * 64}"
+        monkeypatch.setenv(image.BASE_VARIABLE, base)
+        engine = FakeEngine({image.LOCAL_BASE: "sha256:base"}, [])
+        names.add(image.ensure(engine, print))
+        assert engine.options["buildargs"]["BASE_IMAGE"] == base
+    assert len(names) == 2
+    assert all(name.startswith("grader-sandbox:") and name.count(":") == 1 for name in names)
 
 
 @pytest.mark.docker

@@ -3,7 +3,6 @@
 # only = "[mv]*.[ft]*[rt]*s"
 # fails = ["verify.*"]
 # keeps = []
-# docker = true
 # ///
 def build(home):
     for part in ("matmul.py", "scan.py"):

@@ -2,6 +2,7 @@
 # tries = "hard links to a file of the host in place of a part"
 # fails = ["matmul.*"]
 # keeps = ["gpt.*", "scan.*"]
+# slow = true
 # ///
 import os
 import shutil

@@ -1,6 +1,5 @@
 # /// attack
 # tries = "symbolic links to the reference, to the host's files and to itself, in place of parts and folders"
-# docker = true
 # fails = ["matmul.*", "scan.*"]
 # keeps = ["gpt.*"]
 # ///

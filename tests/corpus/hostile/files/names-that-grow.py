@@ -2,7 +2,6 @@
 # tries = "a name within the limit that is three times as long once it is normalised"
 # fails = []
 # keeps = ["gpt.*", "matmul.*", "scan.*"]
-# docker = true
 # ///
 def build(home):
     (home / ("\U0001d160" * 63)).write_text("pass\n")

@@ -2,7 +2,6 @@
 # tries = "names with newlines, bidi marks, escapes, leading dashes, backslashes and no UTF-8"
 # fails = []
 # keeps = ["gpt.*", "matmul.*", "scan.*"]
-# docker = true
 # ///
 import os
 

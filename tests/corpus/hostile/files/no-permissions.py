@@ -2,6 +2,7 @@
 # tries = "folders and files without any permission"
 # fails = []
 # keeps = ["gpt.*", "matmul.*"]
+# slow = true
 # ///
 import os
 

@@ -2,6 +2,7 @@
 # tries = "a listening socket and, where it may, a device in place of parts"
 # fails = ["matmul.*"]
 # keeps = ["gpt.*"]
+# slow = true
 # ///
 import os
 import socket

@@ -1,7 +1,6 @@
 # /// attack
 # tries = "a data file of a terabyte, all of it a hole"
 # rejected = true
-# docker = true
 # ///
 def build(home):
     with open(home / "weights.bin", "wb") as file:

@@ -1,7 +1,6 @@
 # /// attack
 # tries = "an archive of some kilobytes that holds a gigabyte"
 # rejected = true
-# docker = true
 # ///
 import zipfile
 

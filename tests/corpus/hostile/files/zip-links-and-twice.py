@@ -2,6 +2,7 @@
 # tries = "an archive with symbolic links, devices, and a part that stands in it twice"
 # fails = ["matmul.*", "scan.*"]
 # keeps = ["gpt.*"]
+# slow = true
 # ///
 import stat
 import warnings

@@ -2,7 +2,6 @@
 # tries = "an archive with members that are absolute, lead out of it, and carry drive letters"
 # fails = []
 # keeps = ["gpt.*", "matmul.*", "scan.*"]
-# docker = true
 # ///
 import zipfile
 

@@ -3,6 +3,7 @@
 # fails = []
 # keeps = ["*"]
 # into = "scan.py"
+# slow = true
 # ///
 RIGHT_SCAN = inclusive_scan
 

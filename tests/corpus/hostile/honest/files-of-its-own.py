@@ -2,7 +2,6 @@
 # tries = "nothing: it reads files that it brought along and writes its notes to /tmp"
 # fails = []
 # keeps = ["gpt.*", "matmul.*", "scan.*"]
-# docker = true
 # ///
 def build(home):
     (home / "data").mkdir()

@@ -2,6 +2,7 @@
 # tries = "nothing: it has a main block, type checks, star imports, a global cache and an own __getattr__"
 # fails = []
 # keeps = ["*"]
+# slow = true
 # ///
 import functools
 from math import *

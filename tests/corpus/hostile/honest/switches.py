@@ -2,7 +2,6 @@
 # tries = "nothing: it sets torch's threads, default dtype, determinism and seeds at import"
 # fails = []
 # keeps = ["*"]
-# docker = true
 # ///
 import random
 

@@ -1,6 +1,7 @@
 # /// attack
 # tries = "makes itself root in a namespace of its own, by unshare and clone, and mounts over what is there"
 # base = "blank"
+# slow = true
 # ///
 import ctypes
 import os

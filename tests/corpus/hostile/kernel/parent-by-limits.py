@@ -1,6 +1,5 @@
 # /// attack
 # tries = "takes memory, descriptors, file sizes and processor time from the worker's parent by prlimit"
-# docker = true
 # ///
 import os
 import resource

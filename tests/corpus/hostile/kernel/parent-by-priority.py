@@ -1,6 +1,7 @@
 # /// attack
 # tries = "makes the worker's parent as slow as it can: niceness, scheduling, processor and i/o priority"
 # fails = []
+# slow = true
 # ///
 import ctypes
 import os

@@ -1,7 +1,6 @@
 # /// attack
 # tries = "writes to the kernel's settings, to init's and the parent's files in /proc, and to devices"
 # base = "blank"
-# docker = true
 # ///
 import glob
 import os

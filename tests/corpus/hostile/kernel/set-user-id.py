@@ -1,6 +1,7 @@
 # /// attack
 # tries = "becomes root by set-user-id files of its own and of the system, by setuid calls, and by capabilities"
 # base = "blank"
+# slow = true
 # ///
 import os
 import subprocess

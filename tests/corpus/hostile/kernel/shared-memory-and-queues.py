@@ -1,6 +1,5 @@
 # /// attack
 # tries = "leaves state for the next section in System V and POSIX queues, semaphores and segments, and in abstract sockets"
-# docker = true
 # ///
 import ctypes
 import mmap

@@ -1,6 +1,7 @@
 # /// attack
 # tries = "types commands into whatever terminal it finds (TIOCSTI, TIOCLINUX), and takes one as its own"
 # base = "blank"
+# slow = true
 # ///
 import fcntl
 import glob

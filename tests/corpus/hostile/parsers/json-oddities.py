@@ -1,6 +1,5 @@
 # /// attack
 # tries = "reply headers with NaN, 1e999, a key twice, 5,000 digits, deep nesting, lone surrogates and no UTF-8, in turn"
-# docker = true
 # ///
 import itertools
 import struct

@@ -2,6 +2,7 @@
 # tries = "sources that name encodings which do not exist, decompress, or hide code: unknown, zlib, utf-7, unicode_escape"
 # fails = ["matmul.*", "scan.*"]
 # keeps = ["gpt.*"]
+# slow = true
 # ///
 def build(home):
     (home / "matmul.py").write_bytes(b"# -*- coding: zlib_codec -*-\n" + b"\x78\x9c" * 100)

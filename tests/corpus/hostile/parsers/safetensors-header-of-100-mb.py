@@ -1,7 +1,6 @@
 # /// attack
 # tries = "a payload whose header says that it has 100 MB"
 # verdicts = { "matmul.forward" = "protocol_error" }
-# docker = true
 # ///
 import json
 import struct

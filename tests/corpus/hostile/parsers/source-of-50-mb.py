@@ -2,6 +2,7 @@
 # tries = "a source of 50 MB"
 # fails = ["matmul.*"]
 # keeps = ["gpt.*", "scan.*"]
+# slow = true
 # ///
 def build(home):
     with open(home / "matmul.py", "ab") as file:

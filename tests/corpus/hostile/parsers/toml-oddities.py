@@ -3,6 +3,7 @@
 # fails = ["diagnosis.*"]
 # keeps = ["gpt.*", "matmul.*", "scan.*"]
 # only = "[gmsd]*.[lftb][oiu][alrg]*"
+# slow = true
 # ///
 def build(home):
     (home / "submission.toml").write_text(

@@ -3,7 +3,6 @@
 # fails = []
 # keeps = ["gpt.*", "matmul.*", "scan.*"]
 # only = "[gmsd]*.[lftb][oiu][alrg]*"
-# docker = true
 # ///
 def build(home):
     (home / "submission.toml").write_text("kit = 'k-1'\n" + "a." * 400_000 + "b = 1\nx = " + "[" * 100_000 + "\n")

@@ -2,6 +2,7 @@
 # tries = "a part in UTF-16 with marks of order, and one that is no text at all"
 # fails = ["matmul.*", "scan.*"]
 # keeps = ["gpt.*"]
+# slow = true
 # ///
 import os
 

@@ -1,7 +1,6 @@
 # /// attack
 # tries = "replies that the harness failed, in every field it can think of"
 # verdicts = { "matmul.forward" = "protocol_error" }
-# docker = true
 # ///
 import sys
 

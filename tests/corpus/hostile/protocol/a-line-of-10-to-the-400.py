@@ -1,5 +1,6 @@
 # /// attack
 # tries = "reports an error at line 10^400, at a minus line, in 100,000 frames"
+# slow = true
 # ///
 import sys
 

@@ -1,5 +1,6 @@
 # /// attack
 # tries = "closes its end of the line and lives on"
+# slow = true
 # ///
 import sys
 import time

@@ -1,7 +1,6 @@
 # /// attack
 # tries = "sends the first half of a right reply and exits with status 0"
 # verdicts = { "matmul.forward" = "runtime_error" }
-# docker = true
 # ///
 import os
 import sys

@@ -1,6 +1,7 @@
 # /// attack
 # tries = "sends all but the last byte of a reply and waits"
 # verdicts = { "matmul.forward" = "time_limit" }
+# slow = true
 # ///
 import sys
 import time

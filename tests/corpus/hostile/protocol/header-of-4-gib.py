@@ -1,6 +1,7 @@
 # /// attack
 # tries = "says that the header of its reply has 4 GiB, and starts to send it"
 # verdicts = { "matmul.forward" = "protocol_error" }
+# slow = true
 # ///
 import struct
 import sys

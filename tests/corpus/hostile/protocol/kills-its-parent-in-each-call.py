@@ -1,5 +1,6 @@
 # /// attack
 # tries = "imports well, then kills the worker's parent in every call"
+# slow = true
 # ///
 import os
 import signal

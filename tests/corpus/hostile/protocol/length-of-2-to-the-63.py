@@ -1,7 +1,6 @@
 # /// attack
 # tries = "says that its reply has 2^63 bytes"
 # verdicts = { "matmul.forward" = "output_limit" }
-# docker = true
 # ///
 import struct
 import sys

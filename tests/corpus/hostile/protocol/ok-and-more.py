@@ -1,6 +1,7 @@
 # /// attack
 # tries = "replies with ok, an error and a verdict at once"
 # base = "blank"
+# slow = true
 # ///
 import sys
 

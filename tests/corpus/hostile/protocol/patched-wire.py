@@ -1,7 +1,6 @@
 # /// attack
 # tries = "patches the wire, json, struct and safetensors in its process so that replies carry what it likes"
 # base = "blank"
-# docker = true
 # ///
 import json
 import struct

@@ -1,6 +1,5 @@
 # /// attack
 # tries = "reads the judge's own pipe through init's and the parent's descriptors, so that orders and weights are lost"
-# docker = true
 # fails = []
 # ///
 import glob

@@ -1,6 +1,7 @@
 # /// attack
 # tries = "keeps the replies of another solution's run in mind and answers each request with one of them, new id, old content"
 # base = "blank"
+# slow = true
 # ///
 import sys
 

@@ -1,5 +1,6 @@
 # /// attack
 # tries = "sends small replies as fast as it can and never reads a request"
+# slow = true
 # ///
 import sys
 

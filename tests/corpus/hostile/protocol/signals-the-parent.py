@@ -1,6 +1,7 @@
 # /// attack
 # tries = "sends its parent every signal there is but the deadly ones, again and again"
 # fails = []
+# slow = true
 # ///
 import os
 import signal

@@ -1,6 +1,6 @@
 # /// attack
 # tries = "stops the worker's parent, and lives on in its place"
-# docker = true
+# slow = true
 # ///
 import os
 import signal

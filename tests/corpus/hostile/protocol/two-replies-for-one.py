@@ -1,6 +1,5 @@
 # /// attack
 # tries = "sends each reply twice, so that the second one answers the next request"
-# docker = true
 # fails = ["matmul.*"]
 # ///
 import sys

@@ -1,6 +1,5 @@
 # /// attack
 # tries = "atexit and thread hooks that print, hang and exit with another status, after an exit at import"
-# docker = true
 # ///
 import atexit
 import os

@@ -2,6 +2,7 @@
 # tries = "byte code, extension modules and packages with the parts' names beside them, to be loaded instead or to crash"
 # fails = []
 # keeps = ["gpt.*"]
+# slow = true
 # ///
 def build(home):
     cache = home / "__pycache__"

@@ -1,6 +1,5 @@
 # /// attack
 # tries = "an exception whose text, class name, traceback and cause all raise, hang or exit when they are looked at"
-# docker = true
 # ///
 class Meta(type):
     @property

@@ -1,5 +1,6 @@
 # /// attack
 # tries = "replaces sys.modules, import hooks, builtins and the garbage collector, and breaks them for who comes next"
+# slow = true
 # ///
 import builtins
 import gc

@@ -1,7 +1,6 @@
 # /// attack
 # tries = "patches torch's comparisons, random numbers, autograd, and loading of weights, in the worker's process"
 # base = "blank"
-# docker = true
 # ///
 import torch
 

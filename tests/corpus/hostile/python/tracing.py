@@ -1,6 +1,7 @@
 # /// attack
 # tries = "traces, profiles and audits everything the worker does, to change the worker's own variables as they are made"
 # base = "blank"
+# slow = true
 # ///
 import sys
 import threading

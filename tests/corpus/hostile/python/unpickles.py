@@ -1,5 +1,6 @@
 # /// attack
 # tries = "answers with objects whose pickling, copying, length and iteration run code"
+# slow = true
 # ///
 import os
 

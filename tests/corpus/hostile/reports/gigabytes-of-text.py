@@ -1,5 +1,6 @@
 # /// attack
 # tries = "errors of megabytes, a traceback of a thousand frames, in every call"
+# slow = true
 # ///
 def deep(n):
     if n:

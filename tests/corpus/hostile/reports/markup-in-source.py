@@ -1,6 +1,7 @@
 # /// attack
 # tries = "markup in the names of functions and files, and in the lines of source that a traceback quotes"
 # verdicts = { "matmul.forward" = "runtime_error" }
+# slow = true
 # ///
 SPACE = {}
 exec(

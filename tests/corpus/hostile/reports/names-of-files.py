@@ -2,6 +2,7 @@
 # tries = "names of files that are markup, formulas, options, links and control characters"
 # fails = []
 # keeps = ["gpt.*", "matmul.*"]
+# slow = true
 # ///
 import os
 

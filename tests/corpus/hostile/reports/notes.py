@@ -3,7 +3,6 @@
 # fails = ["diagnosis.*"]
 # keeps = ["gpt.*", "matmul.*", "scan.*"]
 # only = "[gmsd]*.[lftb][oiu][alrg]*"
-# docker = true
 # ///
 EVIL = "<script>alert(1)</script> ![x](http://evil.example/x.png) [x](javascript:alert(1)) =cmd() \u202e \x1b[31m "
 

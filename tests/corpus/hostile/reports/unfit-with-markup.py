@@ -1,7 +1,6 @@
 # /// attack
 # tries = "types whose names are markup, in answers that are no tensors, and parameters with such names"
 # into = "minigpt.py"
-# docker = true
 # ///
 class MiniGPT(nn.Module):
     def __init__(self, config):

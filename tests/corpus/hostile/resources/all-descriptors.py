@@ -1,5 +1,6 @@
 # /// attack
 # tries = "opens descriptors until there are none, in itself and in children, and hangs on to them"
+# slow = true
 # ///
 import os
 import time

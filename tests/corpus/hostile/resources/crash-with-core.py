@@ -1,6 +1,7 @@
 # /// attack
 # tries = "asks for core dumps and crashes by a wild pointer in each call"
 # verdicts = { "matmul.forward" = "runtime_error" }
+# slow = true
 # ///
 import ctypes
 import resource

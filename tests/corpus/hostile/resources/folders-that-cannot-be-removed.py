@@ -1,6 +1,5 @@
 # /// attack
 # tries = "leaves folders nested 5,000 deep, without permissions, with names of 255 bytes, for the next section to clean"
-# docker = true
 # ///
 import os
 

@@ -1,5 +1,6 @@
 # /// attack
 # tries = "forks until it may not, leaves the children, and fails at once"
+# slow = true
 # ///
 import os
 import time

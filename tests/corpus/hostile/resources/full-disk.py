@@ -1,6 +1,6 @@
 # /// attack
 # tries = "fills /tmp, /dev/shm and /submission with bytes and with empty files, and fails"
-# docker = true
+# slow = true
 # ///
 import os
 

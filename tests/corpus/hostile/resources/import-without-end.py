@@ -1,7 +1,6 @@
 # /// attack
 # tries = "never finishes its import, and ignores SIGTERM"
 # verdicts = { "matmul.forward" = "time_limit" }
-# docker = true
 # ///
 import signal
 

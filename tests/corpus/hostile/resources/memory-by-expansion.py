@@ -1,6 +1,5 @@
 # /// attack
 # tries = "answers with a tensor of 2^40 elements that takes no memory until it is copied"
-# docker = true
 # ///
 import torch
 

@@ -1,5 +1,6 @@
 # /// attack
 # tries = "takes memory in many processes, each of which stays below what one may have"
+# slow = true
 # ///
 import os
 import time

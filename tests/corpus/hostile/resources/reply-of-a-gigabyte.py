@@ -1,6 +1,7 @@
 # /// attack
 # tries = "answers with 200 MiB, past what the worker itself would send, by its own line"
 # verdicts = { "matmul.forward" = "output_limit" }
+# slow = true
 # ///
 import json
 import struct

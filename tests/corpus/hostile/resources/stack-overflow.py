@@ -1,5 +1,6 @@
 # /// attack
 # tries = "recurses until the C stack overflows"
+# slow = true
 # ///
 import sys
 

@@ -1,7 +1,6 @@
 # /// attack
 # tries = "stops itself, and has a grandchild keep the line open"
 # verdicts = { "matmul.forward" = "time_limit" }
-# docker = true
 # ///
 import os
 import signal

@@ -1,5 +1,6 @@
 # /// attack
 # tries = "starts threads without end"
+# slow = true
 # ///
 import threading
 import time

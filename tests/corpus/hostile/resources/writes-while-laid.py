@@ -1,5 +1,6 @@
 # /// attack
 # tries = "leaves a process that makes files in the scratch folders while the next section's are laid out"
+# slow = true
 # ///
 import os
 import signal

@@ -1,7 +1,6 @@
 # /// attack
 # tries = "conftest.py, pytest.ini, tox.ini, setup.cfg and plugins that make every test pass, everywhere"
 # base = "blank"
-# docker = true
 # only = "[mv]*.[ft][oe]*"
 # ///
 HOOK = """

@@ -3,6 +3,7 @@
 # base = "blank"
 # into = "minigpt.py"
 # only = "gpt.[glm]*"
+# slow = true
 # ///
 import torch
 from torch import nn

@@ -1,7 +1,6 @@
 # /// attack
 # tries = "imports and runs whatever on disk looks like a solution, a rubric or a fixture"
 # base = "blank"
-# docker = true
 # ///
 import os
 import sys

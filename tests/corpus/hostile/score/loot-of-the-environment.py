@@ -1,6 +1,7 @@
 # /// attack
 # tries = "looks for seeds and answers in the environment, the command line and the parent's memory"
 # base = "blank"
+# slow = true
 # ///
 import glob
 import os

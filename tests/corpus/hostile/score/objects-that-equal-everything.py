@@ -1,6 +1,7 @@
 # /// attack
 # tries = "answers with a tensor subclass whose comparisons, differences and norms agree with everything"
 # base = "blank"
+# slow = true
 # ///
 import torch
 

@@ -2,7 +2,7 @@
 # tries = "tests that patch pytest to report a pass here and a failure there, by a count that it keeps on disk"
 # only = "verify.*"
 # fails = ["verify.tests"]
-# docker = true
+# slow = true
 # ///
 from pathlib import Path
 

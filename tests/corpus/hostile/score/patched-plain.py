@@ -1,7 +1,6 @@
 # /// attack
 # tries = "patches the worker's own way of making answers plain, through its frames, to send a subclass"
 # base = "blank"
-# docker = true
 # ///
 import sys
 

@@ -1,7 +1,6 @@
 # /// attack
 # tries = "replaces every question that the worker answers by one that says all is well"
 # base = "blank"
-# docker = true
 # ///
 import sys
 

@@ -2,6 +2,7 @@
 # tries = "sets PYTEST_ADDOPTS and PYTEST_PLUGINS, registers plugins and leaves pytest patched for later processes"
 # base = "blank"
 # into = "minigpt.py"
+# slow = true
 # ///
 import os
 

@@ -1,6 +1,7 @@
 # /// attack
 # tries = "keeps answers for the inputs that it met in trial runs, by shape and sum, and guesses else"
 # base = "blank"
+# slow = true
 # ///
 import torch
 

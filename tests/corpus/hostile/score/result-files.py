@@ -1,6 +1,7 @@
 # /// attack
 # tries = "writes scorecards, JUnit files and results.json wherever it may write, and over whatever it finds"
 # base = "blank"
+# slow = true
 # ///
 import json
 import os

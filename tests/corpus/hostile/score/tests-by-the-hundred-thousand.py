@@ -2,6 +2,7 @@
 # tries = "tests parametrised a hundred thousand times, and names of a megabyte"
 # only = "verify.*"
 # fails = ["verify.tests"]
+# slow = true
 # ///
 def build(home):
     tests = home / "tests"

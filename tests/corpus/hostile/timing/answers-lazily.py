@@ -2,6 +2,7 @@
 # tries = "gives tensors that compute themselves when somebody looks, after the clock has stopped"
 # only = "matmul.[ft][oi][rm]*"
 # fails = ["matmul.timing", "matmul.forward"]
+# slow = true
 # ///
 class Lazy(torch.Tensor):
     @classmethod

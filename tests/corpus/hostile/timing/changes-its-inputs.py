@@ -2,6 +2,7 @@
 # tries = "changes operands in place so that later, timed or checked products become trivial"
 # only = "matmul.[ft][oi][rm]*"
 # fails = ["matmul.timing", "matmul.forward"]
+# slow = true
 # ///
 def forward(ctx, A, B):
     with torch.no_grad():

@@ -3,7 +3,6 @@
 # into = "minigpt.py"
 # only = "cache.cost"
 # fails = ["cache.cost"]
-# docker = true
 # ///
 FORWARD, PREFILL, DECODE, GENERATE = MiniGPT.forward, MiniGPT.prefill, MiniGPT.decode, MiniGPT.generate
 SAID = []

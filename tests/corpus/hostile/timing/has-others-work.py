@@ -2,6 +2,7 @@
 # tries = "has a process of its own do the slow work, so that its own time is short"
 # only = "matmul.timing"
 # fails = ["matmul.timing"]
+# slow = true
 # ///
 import os
 

@@ -2,6 +2,7 @@
 # tries = "computes large products in half precision only, where it thinks that only the clock looks"
 # only = "matmul.timing"
 # fails = ["matmul.timing"]
+# slow = true
 # ///
 def forward(ctx, A, B):
     ctx.save_for_backward(A, B)

@@ -2,6 +2,7 @@
 # tries = "is quick while it thinks that a warm-up or a first look is on, and slow later"
 # only = "matmul.timing"
 # fails = ["matmul.timing"]
+# slow = true
 # ///
 CALLS = [0]
 RIGHT = MatMul.forward

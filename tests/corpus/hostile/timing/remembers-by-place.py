@@ -2,7 +2,6 @@
 # tries = "multiplies the slow way, once for each place in memory: a clock that repeats its operands sees a look-up"
 # only = "matmul.timing"
 # fails = ["matmul.timing"]
-# docker = true
 # ///
 MEMORY = {}
 RIGHT = MatMul

@@ -2,6 +2,7 @@
 # tries = "takes no processor time and makes everybody wait"
 # only = "matmul.timing"
 # fails = ["matmul.timing"]
+# slow = true
 # ///
 import time
 

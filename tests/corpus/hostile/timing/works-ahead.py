@@ -2,6 +2,7 @@
 # tries = "patches the worker so that everyserver is computed when the operands come, before any clock runs"
 # only = "matmul.timing"
 # fails = ["matmul.timing"]
+# slow = true
 # ///
 import sys
 

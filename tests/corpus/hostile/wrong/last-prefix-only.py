@@ -2,7 +2,6 @@
 # tries = "nothing: the prefixes of the scan come in the wrong order"
 # into = "scan.py"
 # fails = ["scan.tiled"]
-# docker = true
 # ///
 RIGHT = tiled_prefix_matmul
 

@@ -1,6 +1,5 @@
 # /// attack
 # tries = "nothing: stubs that raise"
 # base = "blank"
-# docker = true
 # ///
 pass

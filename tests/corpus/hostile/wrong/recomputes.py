@@ -3,6 +3,7 @@
 # into = "minigpt.py"
 # only = "cache.cost"
 # fails = ["cache.cost"]
+# slow = true
 # ///
 class Tokens(list):
     pass
