@@ -23,19 +23,6 @@ for _ in range(4):
 else: say("up")
 while True: pass
 """,
-    "forks while it is killed": """
-def fork():
-    try: return os.fork()
-    except OSError: return 1
-for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(number, signal.SIG_IGN)
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-if fork() == 0:
-    while True:
-        if fork() == 0 and time.monotonic() % 0.01 < 0.005: os._exit(0)
-time.sleep(0.3)
-say("up")
-time.sleep(300)
-""",
     "stops itself and all others": """
 for _ in range(3):
     if os.fork() == 0:
