@@ -115,12 +115,18 @@ def test_a_scope_of_systemd_is_read_back(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert group.meter.read() == Usage(1.5, 2)
 
 
+def at_most(mib: int) -> dict[str, str]:
+    """Give a version 1 group of 1000 MiB that never held more than so much."""
+    return {"memory.max_usage_in_bytes": f"{mib << 20}\n", "memory.limit_in_bytes": f"{1000 << 20}\n"}
+
+
 @pytest.mark.parametrize(
     ("files", "used"),
     [
-        ({"memory.oom_control": "oom_kill 1\n", "memory.failcnt": "7\n"}, Usage(None, 1)),
-        ({"memory.oom_control": "oom_kill 1\n", "memory.failcnt": "0\n"}, Usage(None, 0, 1)),
-        ({"memory.oom_control": "oom_kill 0\n", "memory.failcnt": "0\n"}, Usage(None, 0)),
+        ({"memory.oom_control": "oom_kill 1\n"} | at_most(1000), Usage(None, 1)),
+        ({"memory.oom_control": "oom_kill 1\n"} | at_most(960), Usage(None, 1)),  # one more large page was too much
+        ({"memory.oom_control": "oom_kill 1\n"} | at_most(500), Usage(None, 0, 1)),
+        ({"memory.oom_control": "oom_kill 0\n"} | at_most(500), Usage(None, 0)),
         ({"memory.events": "oom 3\noom_kill 1\n"}, Usage(None, 1)),
         ({"memory.events": "oom 0\noom_kill 1\n"}, Usage(None, 0, 1)),
     ],
