@@ -1,4 +1,5 @@
 # The sandbox image: an interpreter, the packages that a submission may use, and the worker. Nothing else of the grader.
+# A base by digest works too: --build-arg BASE_IMAGE=python@sha256:...
 #
 #   docker build -t grader-sandbox .                             where a registry and a package index are reached
 #   make image                                                   where they are not (scripts/make_image.sh)
@@ -21,7 +22,14 @@ RUN if ls /build/*.whl >/dev/null 2>&1; then index="--no-index --find-links /bui
 FROM ${BASE_IMAGE}
 COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin
-RUN mkdir /submission
+# No shell, compiler, package manager or set-user-id program is left: the interpreter is the only program inside.
+RUN mkdir /submission \
+    && find / -xdev -type d -name ensurepip -prune -exec rm -rf {} + \
+    && find / -xdev -type d -path '*-packages/pip*' -prune -exec rm -rf {} + \
+    && rm -rf /usr/lib/apt /usr/lib/dpkg /var/lib/apt /var/lib/dpkg /var/cache/apt /etc/apt /etc/cron.daily /usr/share/bug \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+    && find /bin/ /sbin/ /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin ! -type d \
+       \( -name '*-config' -o ! -name 'python3*' \) -delete
 COPY grader/__init__.py grader/wire.py /opt/grader/grader/
 COPY grader/worker/*.py /opt/grader/grader/worker/
 USER 65534:65534

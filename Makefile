@@ -5,7 +5,7 @@ SAMPLE ?= submissions/alice
 PYTEST_ARGS ?=
 SECONDS ?= 60
 
-.PHONY: help demo test lint validity fuzz bench image fixtures clean
+.PHONY: help demo test lint validity fuzz soak attack bench image fixtures clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -28,6 +28,10 @@ validity: ## grade the corpus of right and wrong submissions; fails on any surpr
 	@sh scripts/setup.sh demo
 	.venv/bin/grader validity --sandbox bubblewrap --jobs 2 --out build/validity
 
+attack: ## grade the whole hostile corpus in both sandboxes, with the rubric's own limits (most of an hour)
+	@sh scripts/setup.sh test
+	@sh scripts/with_engine.sh sh scripts/with_image.sh $(PYTHON) -m pytest tests/test_hostile.py --all-attacks -q
+
 fuzz: ## fuzz the wire and the door, SECONDS=60 for each of four targets
 	@sh scripts/setup.sh demo
 	@sh scripts/fuzz.sh $(SECONDS)
@@ -35,6 +39,10 @@ fuzz: ## fuzz the wire and the door, SECONDS=60 for each of four targets
 bench: ## measure the figures of bench/README.md
 	@sh scripts/setup.sh demo
 	$(PYTHON) bench/grade_wall.py
+
+soak: ## grade 200 submissions with a grader that is killed ten times; fails on any trace or wrong verdict (minutes)
+	@sh scripts/setup.sh demo
+	$(PYTHON) bench/soak.py
 
 image: ## build the sandbox image on a base made here, where none can be pulled
 	@sh scripts/setup.sh test

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grader.cli import run
 from grader.kit.verb import kit
 from grader.validity.verb import validity
+
+if TYPE_CHECKING:
+    from grader.sandbox.doctor import Report
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command()(kit)
@@ -21,19 +25,43 @@ def grader() -> None:
 
 
 @app.command()
-def doctor() -> int:
-    """Say which sandboxes work here, which limits hold, and what to do about the rest. Exit 3 if none works."""
-    from grader.sandbox.doctor import diagnose
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON, and nothing else there.")] = False,
+) -> int:
+    """Attack the sandboxes of this machine from inside and say which promises hold. Exit 3 if none can be used."""
+    from grader.sandbox import doctor
+
+    reports = doctor.diagnose()
+    if as_json:
+        print(doctor.as_json(reports))
+    for report in () if as_json else reports:
+        _show(report)
+    return 0 if any(report.sound for report in reports) else 3
+
+
+def _show(report: Report) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
     from grader.terminal import safe
 
-    reports = diagnose()
-    for report in reports:
-        print(f"{report.sandbox}: {'works' if report.works else 'does not work'}")
-        for finding in report.findings:
-            print(f"  [{'ok' if finding.ok else '!!'}] {safe(finding.text)}")
-            if finding.advice:
-                print(f"       {safe(finding.advice)}")
-    return 0 if any(report.works for report in reports) else 3
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
+    word = "can be used" if report.sound else "cannot be used" if report.fault else "is weak"
+    console.print(f"\n{report.sandbox} {word}", style="bold")
+    for text in (*report.facts, report.fault, report.advice):
+        if text:
+            console.print(f"  {safe(text, 2000)}")
+    if report.fault:
+        return
+    table = Table("promise", "how it was tested", "result", box=box.SIMPLE, pad_edge=False)
+    styles = {"held": "green", "best effort": "yellow", "broken": "bold red"}
+    for found in report.findings:
+        said = "; ".join(safe(text, 500) for text in (found.detail, found.advice) if text)
+        result = f"{found.result}: {said}" if said else found.result
+        name = found.promise if found.required else f"{found.promise} (not required)"
+        table.add_row(name, found.tested, result, style="" if found.result == "held" else styles[found.result])
+    console.print(table)
 
 
 @app.command()

@@ -25,7 +25,7 @@ from types import FrameType
 
 from pydantic import ValidationError
 
-from grader import __version__, score
+from grader import __version__, score, scratch
 from grader.errors import GraderError, HarnessError
 from grader.models import Event, Frozen, Job, RunInfo, Scorecard
 from grader.project import PACKAGE
@@ -66,6 +66,8 @@ class _Child:
     thread: threading.Thread = field(default_factory=threading.Thread)
 
 
+_asking = threading.Lock()  # of two that ask at once how a process ended, multiprocessing tells only one
+
 Inbox = queue.Queue[Event | tuple[_Child, Scorecard]]
 
 
@@ -79,9 +81,11 @@ class Process:
         self.words, says = multiprocessing.Pipe(duplex=False)  # its standard output and error
         arguments = (wanted, sends, says, method == "spawn")
         context = multiprocessing.get_context(method)
-        self.process: BaseProcess = context.Process(target=_child, args=arguments)  # type: ignore[attr-defined]
+        # A daemon: whatever we end of, it is asked to end before us.
+        self.process: BaseProcess = context.Process(target=_child, args=arguments, daemon=True)  # type: ignore[attr-defined]
         try:
-            with _clean_start() if method == "spawn" else contextlib.nullcontext():
+            # To start one is to ask after all others.
+            with _asking, _clean_start() if method == "spawn" else contextlib.nullcontext():
                 self.process.start()
         except OSError:
             for end in (self._orders, self.answers, self.words):
@@ -103,13 +107,19 @@ def start_ahead(jobs: int) -> Process:
     The first child imports torch while its sandbox does; where more follow, they are forked from a server that has it.
     Raises HarnessError.
     """
+    scratch.sweep()
     try:
         first = Process("spawn")
         if jobs > 1:
             _start_server()
     except OSError as error:
-        raise HarnessError(f"no process could be started: {error.strerror or error}") from error
+        raise HarnessError(_no_process(error)) from error
     return first
+
+
+def _no_process(error: OSError) -> str:
+    where = f": {error.filename}; make room there, or set TMPDIR" if error.filename else ""
+    return f"no process could be started: {error.strerror or error}{where}"
 
 
 def _start_server() -> None:
@@ -119,6 +129,10 @@ def _start_server() -> None:
     from multiprocessing import forkserver
 
     forkserver.set_forkserver_preload(["grader.preload"])
+    # Where its socket goes. A folder of multiprocessing's own would stay for ever when we are killed.
+    settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+    if not settings.get("tempdir"):
+        settings["tempdir"] = str(scratch.folder())
     with _clean_start():
         forkserver.ensure_running()
 
@@ -210,7 +224,7 @@ def _start(job: Job, work: Work, limit_s: float | None, inbox: Inbox, ready: Pro
             _start_server()
             ready = Process("forkserver" if sys.platform == "linux" else "spawn")
     except OSError as error:
-        return _failed(job, started, f"no process could be started: {error.strerror or error}")
+        return _failed(job, started, _no_process(error))
     ready.order(work, job)
     deadline = time.monotonic() + (limit_of(job) if limit_s is None else limit_s)
     child = _Child(job, ready.process, ready.answers, ready.words, started, deadline)
@@ -241,9 +255,11 @@ def _follow(child: _Child, inbox: Inbox) -> None:
         fault = f"it could not be followed: {error}"
     if fault:
         _kill(process)
-    process.join(GRACE_S if card is not None else None)
+    multiprocessing.connection.wait([process.sentinel], GRACE_S if card is not None else None)
     _kill(process)
-    process.join()
+    multiprocessing.connection.wait([process.sentinel])
+    with _asking:
+        process.join()
     drain.join(1)
     if card is None:
         status = f"ended with status {process.exitcode}"

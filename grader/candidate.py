@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor
 
 from grader import wire
-from grader.errors import HarnessError
+from grader.errors import HarnessError, SandboxLost
 from grader.models import Evidence, Limits, Verdict
-from grader.sandbox.base import Deadline, Room, SandboxGone
+from grader.sandbox.base import Deadline, Room, SandboxGone, Usage
 
 Part = Literal["minigpt", "matmul", "scan", "tests"]
 PART_OF_SECTION: dict[str, Part] = {
@@ -28,13 +28,13 @@ PART_OF_SECTION: dict[str, Part] = {
 STOP_S = 3.0
 SPAWN_S = 10.0
 MESSAGE_CHARS = 4096
-# What every comparison of torch can take; an answer in another dtype is none.
-DTYPES = frozenset({
-    torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
-    torch.float16, torch.bfloat16, torch.float32, torch.float64,
-})  # fmt: skip
 SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 Combine = Callable[[Tensor, Tensor], Tensor]
+# What comparisons are defined for; torch knows more (float8, complex, large unsigned), and computes less with them.
+DTYPES = frozenset({
+    torch.float64, torch.float32, torch.float16, torch.bfloat16,
+    torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
+})  # fmt: skip
 
 
 class CandidateFault(Exception):
@@ -150,7 +150,7 @@ class Candidate:
             ready = wire.parse_header(data) if kind == wire.READY else {}
         except (Deadline, SandboxGone, wire.WireError) as error:
             self._leave()
-            raise HarnessError(f"the sandbox did not start within {self.limits.start_s:g} s: {error}") from error
+            raise SandboxLost(f"the sandbox did not start within {self.limits.start_s:g} s: {error}") from error
         if ready.get("nonce") != nonce:
             self._leave()
             raise HarnessError("the worker did not answer the judge's nonce")
@@ -268,7 +268,7 @@ class Candidate:
                 self._spawn(part)
             except (Deadline, SandboxGone, wire.WireError) as error:
                 self._leave()
-                raise HarnessError(f"a fresh sandbox starts no process for {part}: {error}") from error
+                raise SandboxLost(f"a fresh sandbox starts no process for {part}: {error}") from error
         try:
             self._exchange(part, "import", {}, {}, None)
         except CandidateFault as fault:
@@ -294,6 +294,7 @@ class Candidate:
             while True:
                 message = self._receive(deadline)
                 reply = self._parse(message, call_id)
+                _expect_dtypes(message.tensors)
                 if reply.combine:
                     self._answer_combine(call_id, message.tensors, combine, deadline)
                     continue
@@ -379,11 +380,6 @@ class Candidate:
                 f"the reply to {op} has {reply.too_large >> 20} MiB; the limit is {limit:g} MiB (limits.reply_mib)",
             )
         assert reply.ok is not None
-        for name, tensor in tensors.items():
-            if tensor.dtype not in DTYPES:
-                raise CandidateFault(
-                    Verdict.wrong_answer, f"{name[:100]} has dtype {tensor.dtype}, which no answer has"
-                )
         return reply.ok, tensors
 
     def _answer_combine(
@@ -399,10 +395,16 @@ class Candidate:
         self._send(wire.Message({"id": call_id}, {"out": out}), deadline)
 
     def _death(self, op: str) -> CandidateFault:
-        """Say how the child or the whole sandbox ended."""
+        """Say how the child or the whole sandbox ended. Raises SandboxLost where the submission is not why."""
         what = "importing" if op == "import" else op
-        oom = self.room.usage().oom_kills if self.room else None
+        used = self.room.usage() if self.room else Usage(None, None)
+        oom = used.oom_kills
         how = self._exit
+        if used.host_kills and (how is None or how.get("signal") == 9):
+            raise SandboxLost(
+                f"this machine had no memory left and killed the sandbox during {what}, below its own limit of "
+                f"{self.limits.memory_mib} MiB; grade with fewer --jobs, or where more memory is free"
+            )
         if how is None:
             self._leave()
             if oom:
@@ -426,6 +428,12 @@ class Candidate:
     def _new_reader(self) -> wire.MessageReader:
         # The worker refuses replies over the limit itself; the slack is for its safetensors header.
         return wire.MessageReader(int(self.limits.reply_mib * (1 << 20)) + (1 << 20))
+
+
+def _expect_dtypes(tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.dtype not in DTYPES:
+            raise CandidateFault(Verdict.wrong_answer, f"{name[:80]} has dtype {tensor.dtype}, which nothing asked for")
 
 
 def tensor_of(

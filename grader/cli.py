@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,9 +20,12 @@ from grader.project import DEFAULT_RUBRIC
 if TYPE_CHECKING:
     from grader.batch import Process
     from grader.models import Job, Rubric, Scorecard
+    from grader.sandbox.base import Sandbox
     from grader.store import Store
+    from grader.terminal import Display
 
 SEEDS = 2**31
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MESSAGE_CHARS = 2000
 RUBRIC_HELP = "The rubric.  [default: rubrics/minigpt-matmul.toml]"
 
@@ -57,6 +61,12 @@ def grade(
     ] = None,
     summary: Annotated[Path | None, typer.Option(metavar="FILE", help="Markdown.", show_default=False)] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="One line a submission.", show_default=False)] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep what is graded already: same files, rubric, kit, --only, sandbox.")
+    ] = False,
+    allow_weak_sandbox: Annotated[
+        bool, typer.Option("--allow-weak-sandbox", help="Grade where the sandbox lacks a required promise.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Scorecards to standard output, one a line, and nothing else there.")
     ] = False,
@@ -65,9 +75,8 @@ def grade(
 
     Exit status: 0 graded, 1 a score is below --min-score, 2 usage (nothing was graded), 3 the harness failed.
     """
-    from grader import batch, submission
+    from grader import batch, store, submission
     from grader import rubric as rubrics
-    from grader.store import Store
 
     paths = _distinct([Path(path) for path in submissions])
     for path in paths:
@@ -86,11 +95,17 @@ def grade(
 
     from grader.sandbox import choose
 
-    wall = choose(sandbox)
-    wall.prepare(_say)
-    todo = _jobs(paths, out, lines, wall.name, seed, kit, only)
-    cards, failed = _run(todo, jobs, lines, Store(out), as_json, first)
-    failed |= _finish(cards, lines, Store(out), extra, as_json)
+    wall, reports = choose(sandbox), store.Store(out)
+    try:
+        store.sweep([*reports.folders(), *(path.parent for path in extra.values())])
+        wall.prepare(_say)
+        how = {"sandbox": wall.name, "allow_weak_sandbox": allow_weak_sandbox, "kit": kit, "only": only}
+        todo = _jobs(paths, out, lines, seed, how)
+        kept = _kept(todo, seed, reports) if resume else []
+        cards, failed = _run(todo, kept, jobs, lines, reports, as_json, first)
+        failed |= _finish(cards, lines, reports, extra, as_json)
+    finally:
+        _clean_up(wall, [*reports.folders(), *(path.parent for path in extra.values())])
     if failed or any(card.score is None for card in cards):
         return 3
     return int(min_score is not None and any(card.score < min_score for card in cards if card.score is not None))
@@ -131,12 +146,14 @@ def _selected(only: str | None, rubric: Rubric) -> list[str]:
 
 def _check_writable(out: Path, extra: dict[str, Path]) -> None:
     """Find out now, not after an hour of grading, that a report has nowhere to go."""
+    from grader.store import make_folder
+
     wanted = [("--out", out, out), *((f"--{name}", path, path.parent) for name, path in extra.items())]
     for option, path, folder in wanted:
         if folder is not path and path.is_dir():
             raise UsageError(f"{option} {path} is a folder; name a file")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as error:
             raise UsageError(f"{option} {path} cannot be written: {error.strerror}: {error.filename}") from None
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -149,9 +166,7 @@ def _check_writable(out: Path, extra: dict[str, Path]) -> None:
 # --- grading ----------------------------------------------------------------------------------------------------------
 
 
-def _jobs(
-    paths: list[Path], out: Path, rubric: Rubric, sandbox: str, seed: int | None, kit: str | None, only: str | None
-) -> list[Job]:
+def _jobs(paths: list[Path], out: Path, rubric: Rubric, seed: int | None, how: dict[str, object]) -> list[Job]:
     import secrets
 
     from grader import rubric as rubrics
@@ -164,10 +179,8 @@ def _jobs(
     shared = {
         "rubric": rubric,
         "rubric_digest": rubrics.digest(rubric),
-        "sandbox": sandbox,
         "seed": secrets.randbelow(SEEDS) if seed is None else seed,
-        "kit": kit,
-        "only": only,
+        **how,
     }
     return [
         Job.model_validate({"path": str(path.absolute()), "name": name, **shared})
@@ -175,33 +188,60 @@ def _jobs(
     ]
 
 
-def _run(
-    jobs: list[Job], at_once: int, rubric: Rubric, store: Store, as_json: bool, first: Process
-) -> tuple[list[Scorecard], bool]:
-    """Grade, and keep each scorecard as it comes: the scorecards as ordered, and whether one could not be kept."""
-    from contextlib import closing, suppress
+def _kept(jobs: list[Job], seed: int | None, store: Store) -> list[Scorecard]:
+    """Give the scorecards that need not be made again; the jobs that are left to do take their seed."""
+    from grader import submission
+    from grader.errors import GraderError
 
+    kept = []
+    for job in jobs:
+        with suppress(GraderError):  # what cannot be read is graded, and told then
+            snapshot = submission.read(Path(job.path), job.rubric.limits)
+            card = store.finished(job, snapshot.digest, job.kit or snapshot.kit)
+            if card is not None and seed in (None, card.run.seed):
+                kept.append(card)
+    _say(f"resumed: {len(kept)} of {len(jobs)} are graded already and kept")
+    if kept:
+        latest = max(kept, key=lambda card: card.run.started_at).run.seed
+        jobs[:] = [job.model_copy(update={"seed": latest}) for job in jobs]
+    return kept
+
+
+def _run(
+    jobs: list[Job],
+    kept: list[Scorecard],
+    at_once: int,
+    rubric: Rubric,
+    store: Store,
+    as_json: bool,
+    first: Process,
+) -> tuple[list[Scorecard], bool]:
+    """Grade what is not kept, and keep each scorecard as it comes.
+
+    Gives the scorecards as ordered, and whether one could not be written.
+    """
     from grader import batch, terminal
     from grader.models import Event
 
     order = {job.name: i for i, job in enumerate(jobs)}
-    cards: list[Scorecard] = []
+    cards = list(kept)
     failed = False
     criteria = len(_selected(jobs[0].only, rubric))
-    with terminal.display(len(jobs), criteria) as shown, closing(batch.run(jobs, at_once, first=first)) as said:
+    done = {card.submission.name for card in kept}
+    todo = [job for job in jobs if job.name not in done]
+    with terminal.display(len(todo), criteria) as shown, closing(batch.run(todo, at_once, first=first)) as said:
         try:
+            for card in kept:
+                failed |= not _reported(card, rubric, store, shown)
+                if as_json:
+                    print(card.to_json(indent=None), flush=True)
             for item in said:
                 if isinstance(item, Event):
                     shown.event(item)
                     continue
                 cards.append(item)
                 shown.done(item)
-                try:
-                    store.keep(item)
-                    store.report(item, rubric)
-                except HarnessError as error:
-                    shown.say(f"{item.submission.name}: {error}")
-                    failed = True
+                failed |= not _reported(item, rubric, store, shown, new=True)
                 if as_json:
                     print(item.to_json(indent=None), flush=True)
         except KeyboardInterrupt:
@@ -210,6 +250,19 @@ def _run(
                 store.index(rubric)
             raise
     return sorted(cards, key=lambda card: order[card.submission.name]), failed
+
+
+def _reported(card: Scorecard, rubric: Rubric, store: Store, shown: Display, new: bool = False) -> bool:
+    """Write a scorecard that is new, and its report where that is not written yet: whether that went well."""
+    try:
+        if new:
+            store.keep(card)
+        if new or store.report_is_old(card):
+            store.report(card, rubric)
+    except HarnessError as error:
+        shown.say(f"{card.submission.name}: {error}")
+        return False
+    return True
 
 
 def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[str, Path], as_json: bool) -> bool:
@@ -221,14 +274,33 @@ def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[st
         index, unreadable = store.index(rubric)
         for text in unreadable:
             _say(f"warning: {text}")
-        for name, path in extra.items():
-            store.extra(name, path, cards, rubric)
     except HarnessError as error:
         _say(str(error))
         failed = True
+    for name, path in extra.items():
+        try:
+            store.extra(name, path, cards, rubric)
+        except HarnessError as error:
+            _say(str(error))
+            failed = True
     text = terminal.table(cards, store.folder) + (f"\n\nall of {store.folder}: {index}" if index else "")
     print(text, file=sys.stderr if as_json else sys.stdout)
     return failed
+
+
+def _clean_up(wall: Sandbox, folders: list[Path]) -> None:
+    """Take away what children left that were killed, and what was not written to its end."""
+    from grader import store
+
+    # Ctrl-C has had its say. Only the main thread may set handlers, and it is where `grade` runs.
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTS}
+    try:
+        store.sweep(folders, ours=True)
+        with suppress(HarnessError):  # an engine that is gone: the next start sweeps
+            wall.sweep()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _say(text: str) -> None:
@@ -242,7 +314,9 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Run `grade` and exit with its status."""
-    signal.signal(signal.SIGTERM, _interrupt)  # like Ctrl-C: children are ended, what is finished is kept
+    for number in INTERRUPTS:  # all like Ctrl-C: children are ended, what is finished is kept
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as a job in the background or under nohup is born
+            signal.signal(number, _interrupt)
     sys.exit(run(app, "grade", sys.argv[1:]))
 
 

@@ -15,5 +15,9 @@ class HarnessError(GraderError):
     """The harness failed (no engine, full disk, a fault of its own): exit status 3, and no score."""
 
 
+class SandboxLost(HarnessError):
+    """A sandbox ended from outside, or cannot be reached any more: no submission could have done it."""
+
+
 class Rejected(GraderError):
     """The submission as a whole may not come in (a broken archive, over the caps): a scorecard with score 0."""

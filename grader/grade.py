@@ -10,13 +10,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from grader import __version__, score, submission
-from grader.errors import Rejected
+from grader.errors import HarnessError, Rejected, SandboxLost
 from grader.kit import keys
 from grader.kit.diagnosis import diagnose
 from grader.models import Event, Job, RunInfo, Scorecard, SubmissionInfo, Verdict
-from grader.sandbox import choose
+from grader.sandbox import choose, promises
 
 DIAGNOSIS = "diagnosis.bugs"
+BACK_WITHIN_S = 20.0  # for an engine that restarts
 
 Tell = Callable[[Event], None]
 
@@ -24,6 +25,8 @@ Tell = Callable[[Event], None]
 def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
     """Grade one submission. Raises UsageError if it cannot be read, HarnessError if the harness fails."""
     started, clock = datetime.now(UTC), time.monotonic()
+    retried: str | None = None
+    weak: tuple[str, ...] = ()
     versions = {"grader": __version__, "python": platform.python_version()}
 
     def run_info(best_effort: tuple[str, ...] = (), image: str | None = None) -> RunInfo:
@@ -38,6 +41,8 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
             image=image,
             only=job.only,
             best_effort=best_effort,
+            weak=weak,
+            retried=retried,
         )
 
     try:
@@ -58,26 +63,58 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
     def criterion(name: str, verdict: Verdict | None) -> None:
         tell(Event(submission=job.name, kind="criterion", text=name, verdict=verdict))
 
-    sandbox = choose(job.sandbox)
-    sandbox.prepare(phase)
-    phase("starting the sandbox")
-    room = sandbox.open(job.rubric.limits)  # the worker imports torch on its side while we do on ours
+    def attempt() -> Scorecard:
+        nonlocal weak
+        sandbox = choose(job.sandbox)
+        sandbox.prepare(phase)
+        phase("starting the sandbox")
+        room = sandbox.open(job.rubric.limits)  # the worker imports torch on its side while we do on ours
+        try:
+            from grader import judge
+            from grader.candidate import Candidate
+        except BaseException:
+            room.close()
+            raise
+        candidate = Candidate(
+            snapshot.files, snapshot.refused, job.rubric.limits, lambda: sandbox.open(job.rubric.limits)
+        )
+        try:
+            candidate.boot(room)
+            weak = promises.missing(room)
+            if weak and not job.allow_weak_sandbox:
+                raise HarnessError(
+                    f"{job.sandbox} does not keep here what no run should do without: {'; '.join(weak)}. See "
+                    "`grader doctor`; use another sandbox, or --allow-weak-sandbox, and the report says so in red"
+                )
+            phase("judging")
+            results = judge.run(candidate, job.rubric, job.seed, job.only, criterion)
+            if not job.only or fnmatch(DIAGNOSIS, job.only):
+                known = keys.read(keys.default_path()) if info.kit else {}
+                results[DIAGNOSIS] = (diagnose(snapshot.files.get("submission.toml"), job.kit, known),)
+        finally:
+            candidate.close()
+        versions["torch"] = candidate.worker_torch
+        output = candidate.output.decode("utf-8", "replace")
+        return score.build(job.rubric, info, run_info(candidate.best_effort, candidate.image), results, output)
+
     try:
-        from grader import judge
-        from grader.candidate import Candidate
-    except BaseException:
-        room.close()
-        raise
-    candidate = Candidate(snapshot.files, snapshot.refused, job.rubric.limits, lambda: sandbox.open(job.rubric.limits))
-    try:
-        candidate.boot(room)
-        phase("judging")
-        results = judge.run(candidate, job.rubric, job.seed, job.only, criterion)
-        if not job.only or fnmatch(DIAGNOSIS, job.only):
-            known = keys.read(keys.default_path()) if info.kit else {}
-            results[DIAGNOSIS] = (diagnose(snapshot.files.get("submission.toml"), job.kit, known),)
-    finally:
-        candidate.close()
-    versions["torch"] = candidate.worker_torch
-    output = candidate.output.decode("utf-8", "replace")
-    return score.build(job.rubric, info, run_info(candidate.best_effort, candidate.image), results, output)
+        return attempt()
+    except SandboxLost as lost:
+        # No submission can bring this about, and what comes of it is judged by the same inputs: no second chance.
+        retried = str(lost)
+        phase(f"once more, in a fresh sandbox: {retried}")
+    _wait_for(job.sandbox)
+    return attempt()
+
+
+def _wait_for(name: str) -> None:
+    """Wait until a sandbox can be had. Raises HarnessError where it stays away."""
+    until = time.monotonic() + BACK_WITHIN_S
+    while True:
+        try:
+            choose(name)
+            return
+        except HarnessError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.5)

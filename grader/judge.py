@@ -16,7 +16,7 @@ import torch
 
 from grader.candidate import Candidate, CandidateFault
 from grader.checks.cases import Draw
-from grader.errors import HarnessError
+from grader.errors import HarnessError, SandboxLost
 from grader.models import CheckResult, Evidence, Rubric, Verdict
 from grader.project import CHECKS
 
@@ -41,6 +41,7 @@ class Judge:
         self._pool = ThreadPoolExecutor(1)
         self._begun: dict[str, Future[object]] = {}
         self.report: dict[str, Any] = {}
+        self.lost: SandboxLost | None = None
 
     # --- fixtures -----------------------------------------------------------------------------------------------------
 
@@ -125,6 +126,9 @@ class Judge:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         report = yield
+        if call.excinfo is not None and isinstance(call.excinfo.value, SandboxLost):
+            self.lost = call.excinfo.value
+            item.session.shouldstop = str(self.lost)  # what is left has nothing to run in
         if call.when == "call" or (call.when == "setup" and call.excinfo is not None):
             verdict, message, evidence = self._judge(call.excinfo)
             criterion = criterion_of(item)
@@ -177,7 +181,7 @@ def criterion_of(item: Any) -> str:
 def run(
     candidate: Candidate, rubric: Rubric, seed: int, only: str | None = None, tell: Tell = lambda *_: None
 ) -> dict[str, tuple[CheckResult, ...]]:
-    """Judge a submission: check results by criterion id. Raises HarnessError."""
+    """Judge a submission: check results by criterion id. Raises HarnessError, SandboxLost as soon as it is."""
     torch.set_num_threads(1)
     plugin = Judge(candidate, rubric, seed, only, tell)
     arguments = [
@@ -189,6 +193,8 @@ def run(
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         status = pytest.main(arguments, plugins=[plugin])
+    if plugin.lost:
+        raise plugin.lost
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         faults = [str(c.get("longrepr", "")) for c in plugin.report.get("collectors", []) if c["outcome"] == "failed"]
         if status == pytest.ExitCode.INTERRUPTED and not faults:

@@ -201,6 +201,8 @@ class RunInfo(Frozen):
     image: str | None = None
     only: str | None = None
     best_effort: tuple[str, ...] = ()  # limits that this sandbox could not enforce strictly
+    weak: tuple[str, ...] = ()  # required promises that this sandbox did not keep, by the operator's leave
+    retried: str | None = None  # how the sandbox of a first attempt was lost
 
 
 class Scorecard(Frozen):
@@ -264,3 +266,4 @@ class Job(Frozen):
     seed: int
     kit: str | None = None
     only: str | None = None
+    allow_weak_sandbox: bool = False

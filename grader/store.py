@@ -6,18 +6,22 @@ import hashlib
 import json
 import os
 import re
-import tempfile
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from grader import __version__
 from grader.errors import HarnessError
-from grader.models import Rubric, Scorecard
+from grader.models import Job, Outcome, Rubric, Scorecard
+from grader.sandbox import owner
 
 NAME_CHARS = 64
+FORGOTTEN_S = 24 * 3600.0  # an unfinished file this old is nobody's, wherever it was written
 RESERVED = frozenset({"index.html"})  # what the folder itself holds
 
 
@@ -79,6 +83,30 @@ class Store:
         write(path, card.to_json() + "\n")
         return place
 
+    def finished(self, job: Job, digest: str, kit: str | None) -> Scorecard | None:
+        """Give the scorecard that grading this job would give again, but for chance; nothing where there is none."""
+        try:
+            card = Scorecard.model_validate_json((self.folder / job.name / "scorecard.json").read_bytes())
+        except (OSError, ValidationError):
+            return None
+        run, submission = card.run, card.submission
+        then = (submission.name, submission.digest, submission.kit, run.rubric_digest, run.only, run.sandbox)
+        now = (job.name, digest, kit, job.rubric_digest, job.only, job.sandbox)
+        same = then == now and run.versions.get("grader") == __version__
+        return card if same and card.outcome is Outcome.graded else None
+
+    def report_is_old(self, card: Scorecard) -> bool:
+        """Tell whether a run ended between a scorecard and its report."""
+        place = self.folder / card.submission.name
+        try:
+            return (place / "report.html").stat().st_mtime_ns < (place / "scorecard.json").stat().st_mtime_ns
+        except OSError:
+            return True
+
+    def folders(self) -> list[Path]:
+        """Give every folder that files of ours are written to."""
+        return [self.folder, *self.folder.glob("*/"), *self.folder.glob("*/history/")]
+
     def report(self, card: Scorecard, rubric: Rubric) -> Path:
         """Write the report of one submission."""
         from grader.report import html
@@ -132,24 +160,49 @@ def rendered(path: Path, render: Callable[[], str]) -> str:
 def write(path: Path, content: str | bytes) -> None:
     """Write a file that appears whole or not at all, also when the power fails. Raises HarnessError."""
     data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
-    temporary = None
+    temporary = path.parent / f".{owner.new_name()}.tmp"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        with os.fdopen(fd, "wb") as file:
+        make_folder(path.parent)
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
+            os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-        temporary = None
-        parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(parent)  # the new name, too
-        finally:
-            os.close(parent)
+        temporary.replace(path)
+        _sync(path.parent)  # the new name, too
     except OSError as error:
         raise HarnessError(f"{path} cannot be written: {error.strerror}; make room or choose another --out") from None
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it that lack, to stay also when the power fails. Raises OSError."""
+    for missing in reversed([place for place in (folder, *folder.parents) if not place.is_dir()]):
+        missing.mkdir(exist_ok=True)
+        _sync(missing.parent)
+
+
+def sweep(folders: Iterable[Path], ours: bool = False) -> int:
+    """Take away what dead runs did not finish writing, and what this one did not where nothing more is written."""
+    swept = 0
+    for path in (path for folder in folders for path in folder.glob(f".{owner.PREFIX}.*.tmp")):
+        whose = owner.of_name(path.name[1 : -len(".tmp")])
+        with suppress(OSError):
+            if whose and (
+                whose.is_dead()
+                or (ours and whose == owner.this_process())
+                or time.time() - path.stat().st_mtime > FORGOTTEN_S
+            ):
+                path.unlink()
+                swept += 1
+    return swept
+
+
+def _sync(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from grader import batch, score, submission
+from grader import __version__, batch, score, submission
 from grader.errors import Rejected
 from grader.models import CheckResult, Event, Job, RunInfo, SubmissionInfo, Verdict
 
@@ -74,6 +74,7 @@ def grade_as_told(job: Job, send: batch.Send) -> None:
         started_at="2026-01-01T00:00:00+00:00",
         duration_s=1,
         rubric_digest=job.rubric_digest,
+        versions={"grader": __version__},
         only=job.only,
     )
 

@@ -12,7 +12,7 @@ import torch
 
 from grader import wire
 from grader.candidate import Candidate, CandidateFault, RaisedError
-from grader.errors import HarnessError
+from grader.errors import HarnessError, SandboxLost
 from grader.judge import fit
 from grader.models import Limits, Verdict
 from grader.sandbox.base import Deadline, SandboxGone, Usage
@@ -37,8 +37,8 @@ class FakeRoom:
     best_effort = ()
     image = None
 
-    def __init__(self, say: Say, end: dict[str, int] | None = None, oom_kills: int = 0) -> None:
-        self.say, self.end, self.oom_kills = say, end, oom_kills
+    def __init__(self, say: Say, end: dict[str, int] | None = None, oom_kills: int = 0, host_kills: int = 0) -> None:
+        self.say, self.end, self.used = say, end, Usage(None, oom_kills, host_kills)
         self.out = bytearray()
         self.chunks = wire.ChunkReader()
         self.requests = wire.MessageReader(1 << 30)
@@ -80,7 +80,7 @@ class FakeRoom:
         return data
 
     def usage(self) -> Usage:
-        return Usage(None, self.oom_kills)
+        return self.used
 
     def close(self) -> None:
         self.closed = True
@@ -247,6 +247,14 @@ def test_a_child_that_ends_is_the_submissions_fault(
     with pytest.raises(CandidateFault, match=text) as caught:
         call(FakeRoom(lambda i: b"", end, oom_kills))
     assert caught.value.verdict is verdict
+
+
+def test_a_kill_for_want_of_the_machine_s_memory_is_no_verdict() -> None:
+    """A process that was killed below its sandbox's own limit did nothing wrong; one that crashed by itself did."""
+    with pytest.raises(SandboxLost, match=r"below its own limit of 2048 MiB; grade with fewer --jobs"):
+        call(FakeRoom(lambda i: b"", {"signal": 9}, host_kills=1))
+    with pytest.raises(CandidateFault, match="SIGSEGV"):
+        call(FakeRoom(lambda i: b"", {"signal": 11}, host_kills=1))
 
 
 def test_an_exception_names_its_line() -> None:

@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 from children import below, grade_as_told, wait_until
 
-from grader import admin, batch, cli, sandbox
+from grader import __version__, admin, batch, cli, sandbox
 from grader.errors import HarnessError
 from grader.models import Scorecard
+from grader.project import DEFAULT_RUBRIC
 
 
 class Wall:
@@ -28,6 +29,9 @@ class Wall:
 
     def prepare(self, progress: Callable[[str], None]) -> None:
         progress("preparing")
+
+    def sweep(self) -> int:
+        return 0
 
 
 @pytest.fixture
@@ -223,6 +227,74 @@ def test_a_full_disk_costs_that_report_and_says_so(
     assert card(tmp_path, "bob").outcome == "graded"
 
 
+# --- resumed ----------------------------------------------------------------------------------------------------------
+
+
+def resumed(capsys: pytest.CaptureFixture[str]) -> str:
+    """Give how many were kept, as it was said."""
+    return capsys.readouterr().err.partition("resumed: ")[2].partition(" are graded already")[0]
+
+
+def test_resume_keeps_what_is_graded_and_grades_the_rest(
+    grade: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is kept counts as if it were graded now, in the table, the outputs and the status; the seed is the same."""
+    assert grade("alice", "bob", "carol", "--seed", "5") == 3
+    before = {name: (tmp_path / "reports" / name / "scorecard.json").read_bytes() for name in ("alice", "bob")}
+    (tmp_path / "carol/minigpt.py").write_text("good")
+    (tmp_path / "reports/bob/report.html").unlink()  # as if the run had ended before it was written
+    capsys.readouterr()
+    assert grade("alice", "bob", "carol", "--resume", "--min-score", "70", "--csv", "all.csv", "--json") == 1
+    out, err = capsys.readouterr()
+    assert "resumed: 2 of 3 are graded already and kept" in err and "carol: 100 of 100" in err
+    assert sorted(json.loads(line)["submission"]["name"] for line in out.splitlines()) == ["alice", "bob", "carol"]
+    assert len((tmp_path / "all.csv").read_text().splitlines()) == 4
+    for name, data in before.items():
+        assert (tmp_path / "reports" / name / "scorecard.json").read_bytes() == data
+        assert not (tmp_path / "reports" / name / "history").exists()
+    assert (tmp_path / "reports/bob/report.html").exists()
+    assert card(tmp_path, "carol").run.seed == 5
+    assert grade("alice", "bob", "carol", "--resume") == 0 and resumed(capsys) == "3 of 3"
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments"),
+    [
+        ("nothing", ["--seed", "6"]),
+        ("nothing", ["--kit", "k-1"]),
+        ("nothing", ["--only", "gpt.*"]),
+        ("nothing", ["--rubric", "other.toml"]),
+        ("the submission", []),
+        ("the scorecard is torn", []),
+        ("the grader", []),
+        ("the sandbox", []),
+    ],
+)
+def test_resume_grades_again_what_would_be_another_answer(
+    grade: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    arguments: list[str],
+) -> None:
+    """Another submission, rubric, seed, kit, choice of criteria, sandbox or grader is another question."""
+    assert grade("alice", "--seed", "5") == 0
+    path = tmp_path / "reports/alice/scorecard.json"
+    (tmp_path / "other.toml").write_text(DEFAULT_RUBRIC.read_text().replace("call_s = 10", "call_s = 9"))
+    if change == "the submission":
+        (tmp_path / "alice/minigpt.py").write_text("wrong")
+    elif change == "the scorecard is torn":
+        path.write_bytes(path.read_bytes()[:100])
+    elif change == "the grader":
+        path.write_text(path.read_text().replace(f'"grader": "{__version__}"', '"grader": "0.0.1"'))
+    elif change == "the sandbox":
+        monkeypatch.setattr(Wall, "name", "docker")
+    assert grade("alice", "--resume", *arguments) == 0
+    assert resumed(capsys) == "0 of 1"
+    assert len(list((tmp_path / "reports/alice/history").iterdir())) == 1
+
+
 # --- the terminal -----------------------------------------------------------------------------------------------------
 
 DRIVER = """
@@ -232,6 +304,7 @@ from grader import batch, cli, sandbox
 class Wall:
     name = "bubblewrap"
     def prepare(self, progress): pass
+    def sweep(self): return 0
 sandbox.choose = lambda name: Wall()
 sys.path.insert(0, sys.argv.pop(1))
 from children import grade_as_told

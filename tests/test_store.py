@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from grader import score, store
+from grader import batch, score, store
 from grader.errors import HarnessError
 from grader.models import Job, Rubric, RunInfo, Scorecard
+from grader.sandbox import owner
 
 RUBRIC = Rubric.model_validate(
     {
@@ -105,3 +111,133 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(
         store.write(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+# --- killed -----------------------------------------------------------------------------------------------------------
+
+# The child keeps scorecard after scorecard and is killed: before its n-th call that may reach the disk, for each n, or
+# at any time.
+KILLED = """
+import io, os, random, signal, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import test_store
+from grader import store
+
+reports = store.Store(Path(sys.argv[2]))
+
+def killed(work, at=None, within_s=None):
+    pid = os.fork()
+    if not pid:
+        left = [at]
+        def count(frame, event, argument):
+            if event == "c_call" and (argument.__module__ == "posix" or isinstance(argument.__self__, io.IOBase)):
+                left[0] -= 1
+                if left[0] == 0: os.kill(os.getpid(), signal.SIGKILL)
+        if at: sys.setprofile(count)
+        work()
+        sys.setprofile(None)
+        os._exit(0)
+    if within_s:
+        time.sleep(random.uniform(0, within_s))
+        os.kill(pid, signal.SIGKILL)
+    return os.waitpid(pid, 0)[1] != 0
+
+def current():
+    return test_store.numbers(reports.folder)[0]
+
+rounds = number = 0
+while True:
+    rounds += 1
+    if not killed(lambda: reports.keep(test_store.numbered(number + 1)), at=rounds): break
+    test_store.look(reports.folder, (number, number + 1))
+    if current() > number:  # on to the next one only where this one came through: each point sees a replacement
+        number = current()
+print(rounds)
+
+def on_and_on():
+    n = current()
+    while True:
+        n += 1
+        reports.keep(test_store.numbered(n))
+
+for _ in range(40):
+    number = current()
+    killed(on_and_on, within_s=0.1)
+    test_store.look(reports.folder, range(number, number + 10_000))
+print(current())
+"""
+
+
+def numbered(number: int) -> Scorecard:
+    """Give a scorecard that tells its number, and is so long that writing it takes a while."""
+    return card(f"{number} " + "x" * (number % 7) * 100_000, started_at=f"2026-01-01T00:00:00+00:{number:05}")
+
+
+def numbers(folder: Path) -> tuple[int, list[int]]:
+    """Give the number of the current scorecard (-1: there is none) and those of the history."""
+    place = folder / "alice"
+    read = [int(json.loads(path.read_text())["reason"].split()[0]) for path in place.glob("history/*.json")]
+    path = place / "scorecard.json"
+    return (int(json.loads(path.read_text())["reason"].split()[0]) if path.exists() else 0), sorted(read)
+
+
+def look(folder: Path, may_be: Iterable[int]) -> None:
+    """Hold that the current scorecard is one of some, that every earlier one is in the history once, and no other."""
+    now, earlier = numbers(folder)
+    assert now in may_be, (now, may_be)
+    assert earlier in (list(range(1, now)), list(range(1, now + 1))), (now, earlier)
+    left = list(folder.rglob("*.tmp"))
+    assert len(left) <= 1, left
+    assert store.sweep(store.Store(folder).folders()) == len(left)
+    known = {"scorecard.json", "history", *(path.name for path in folder.glob("alice/history/*.json"))}
+    assert {path.name for path in folder.rglob("*")} - {"alice"} <= known
+
+
+def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new_one_whole(tmp_path: Path) -> None:
+    """SIGKILL at every point, and at random ones: no file is torn, no scorecard lost, none kept twice, nothing left."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path)],
+        env=batch.environment(), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    points, kept = map(int, done.stdout.split())
+    assert points > 20 and kept > 3
+
+
+def test_unfinished_files_of_live_runs_and_other_users_are_spared(tmp_path: Path) -> None:
+    """A sweep takes what dead processes left, and what is a day old; a file that only looks like ours stays."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mine = owner.this_process()
+    dead = replace(mine, pid=str(ended.pid), started="1")
+
+    def left(whose: owner.Owner, ending: str, age_s: float = 0) -> Path:
+        path = tmp_path / f".grader.{'.'.join(whose.marks().values())}.{ending}.tmp"
+        path.touch()
+        os.utime(path, (time.time() - age_s,) * 2)
+        return path
+
+    spared = [left(mine, "1"), left(replace(dead, user="12345"), "2"), left(replace(dead, host="elsewhere"), "3")]
+    spared += [tmp_path / ".grader.tmp", tmp_path / ".grader.x.tmp", tmp_path / ".scorecard.json.abc.tmp"]
+    for path in spared:
+        path.touch()
+    swept = [left(dead, "4"), left(replace(mine, boot="00000000"), "5")]
+    swept += [left(replace(dead, host="elsewhere"), "6", age_s=90_000)]
+    assert store.sweep([tmp_path, tmp_path / "not-there"]) == len(swept)
+    assert set(tmp_path.iterdir()) == set(spared)
+    assert store.sweep([tmp_path], ours=True) == 1 and not spared[0].exists()
+
+
+def test_new_folders_are_made_to_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power failure the file is where it was said to be: every new name on the way was written out, too."""
+    synced: list[Path] = []
+    real = os.fsync
+
+    def note(fd: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{fd}").readlink())
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", note)
+    store.write(tmp_path / "a/b/c", "x")
+    assert [path for path in synced if path.is_dir()] == [tmp_path, tmp_path / "a", tmp_path / "a/b"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from grader.checks.timing import Clock, expect_ratio_below
 from grader.models import Evidence, Rubric, jsonable
 
 LONG = 700
+WHOLE = 0.8  # of a recompute for each token, the prompt included: taken in one token at a time, that comes to 0.5
 STEPS = 4  # decode steps timed as one, so that a recompute now and then shows
 SIZES = {"vocab_size": 65, "block_size": 832, "n_layer": 2, "n_head": 4, "n_embd": 128}
 
@@ -27,13 +29,13 @@ def check_decode_step_is_linear(candidate: Candidate, draw: Draw, rubric: Rubric
     config = SIZES | {"positions": "learned"}
     case = GPTCase(config, draw.weights(config), 1)
     model, reference, clock = RemoteGPT(candidate, case), case.reference(), Clock(candidate)
-    idx = draw.tokens(case.vocab, 1, case.block)
-    want = model.forward(idx)
-    other = torch.cat([(idx[:, :LONG] + 1) % case.vocab, idx[:, LONG:]], dim=1)
-    unmoved = torch.equal(want[:, LONG:], model.forward(other)[:, LONG:])
+    idx, late = draw.tokens(case.vocab, 1, LONG), draw.tokens(case.vocab, 1, 2)
+    seen = [model.forward(torch.cat([prefix, late], 1))[:, LONG:] for prefix in (idx, (idx + 1) % case.vocab)]
+    unmoved = torch.equal(*seen)
     expect(not unmoved, "forward's logits do not depend on the prefix, so there is nothing that a cache could save")
-    evidence["cost"] = curve(model, reference, clock, idx)
-    model.fill(idx[:, :LONG])  # after the curve's: that generations do not disturb each other is another claim
+    evidence["cost"] = curve(model, reference, clock, torch.cat([idx, late], 1))
+    model.fill(idx)  # after the curve's: that generations do not disturb each other is another claim
+    tokens = draw.tokens(case.vocab, 1, case.block - LONG)  # told one at a time: what is known before can be prepared
     got: list[Tensor] = []
 
     def recompute(length: int) -> None:
@@ -42,8 +44,7 @@ def check_decode_step_is_linear(candidate: Candidate, draw: Draw, rubric: Rubric
 
     def steps() -> None:
         for _ in range(STEPS):
-            at = LONG + len(got)
-            got.append(model.decode(idx[:, at : at + 1]))
+            got.append(model.decode(tokens[:, len(got) : len(got) + 1]))
 
     def pair() -> float:
         return clock.remote(steps) / STEPS / clock.local(lambda: recompute(LONG))
@@ -55,7 +56,7 @@ def check_decode_step_is_linear(candidate: Candidate, draw: Draw, rubric: Rubric
     )
     logits = torch.cat(got, dim=1)
     atol = rubric.tolerances.logits_float32
-    want = want[:, LONG : LONG + len(got)]
+    want = model.forward(torch.cat([idx, tokens[:, : len(got)]], 1))[:, LONG:]
     expect_close(logits, want, atol, "a logit of the timed steps", "[b, decoded t, v]", evidence)
 
 
@@ -82,18 +83,20 @@ def check_cached_generation_is_linear(candidate: Candidate, draw: Draw, rubric: 
     config = SIZES | {"positions": "rope"}
     case = GPTCase(config, draw.weights(config), 1)
     model, reference, clock = RemoteGPT(candidate, case), case.reference(), Clock(candidate)
-    few, many = 2, 26
+    few, many = 2, 50
     made: list[Tensor] = []
+    wholes: list[float] = []
 
     def recompute(idx: Tensor) -> None:
         with torch.no_grad():
             reference(idx)
 
     def pair() -> float:
-        idx = draw.tokens(case.vocab, 1, LONG)
+        idx, other = draw.tokens(case.vocab, 1, LONG), draw.tokens(case.vocab, 1, LONG)
         short = clock.remote(lambda: model.generate(idx, few, use_cache=True))
         base = clock.local(lambda: recompute(idx))
-        long = clock.remote(lambda: made.append(model.generate(idx, many, use_cache=True).tokens))
+        long = clock.remote(lambda: made.append(model.generate(other, many, use_cache=True).tokens))
+        wholes.append(long / many / base)
         return max(0.0, long - short) / (many - few) / base
 
     warm = draw.tokens(case.vocab, 1, LONG)
@@ -106,6 +109,14 @@ def check_cached_generation_is_linear(candidate: Candidate, draw: Draw, rubric: 
         evidence,
         first=3,
         most=12,
+    )
+    # A short call that wastes as much as a long one needs would hide what a token costs.
+    whole = statistics.median(wholes)
+    expect(
+        whole < WHOLE,
+        f"cached generation of {many} tokens, the prompt included, costs {whole:.3g} of a recompute for each",
+        ratio=round(whole, 4),
+        threshold=WHOLE,
     )
     for tokens in made[:2]:
         expect_chosen(model, tokens)

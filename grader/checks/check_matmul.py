@@ -338,34 +338,50 @@ def check_time_is_near_torchs_own(candidate: Candidate, draw: Draw, rubric: Rubr
     candidate.call("put", {"count": len(operands)}, tensors)
     clock = Clock(candidate)
     results: list[tuple[Tensor, ...]] = []
-
-    def own() -> None:
-        results.clear()
-        for A, B, dC in operands:
-            a, b = A.detach().requires_grad_(), B.detach().requires_grad_()
-            C = torch.matmul(a, b)
-            results.append((C.detach(), *torch.autograd.grad(C, (a, b), dC)))
-
+    sizes: list[tuple[Any, list[list[float]]]] = []  # of what each run computed, theirs and ours
     walls: list[float] = []
 
+    def own(shift: float) -> list[list[float]]:
+        results.clear()
+        for A, B, dC in operands:
+            a, b, dc = ((x + shift).abs() for x in (A, B, dC))
+            C = torch.matmul(a.requires_grad_(), b.requires_grad_())
+            results.append((C.detach(), *torch.autograd.grad(C, (a, b), dc)))
+        return [[float(x.abs().sum()) for x in row] for row in results]
+
     def pair() -> float:
+        # The operands change with each run, and what comes out is told in it: nothing can be kept, or put off.
+        shift = draw.integer(-1000, 1000) / 1000
+        said: list[Any] = []
         started = time.perf_counter()
-        theirs = clock.remote(lambda: candidate.call("run"))
+        theirs = clock.remote(lambda: said.append(candidate.call("run", {"shift": shift})[0].get("sizes")))
         between = time.perf_counter()
-        ours = clock.local(own)
+        ours = clock.local(lambda: said.append(own(shift)))
         walls.append((between - started) / (time.perf_counter() - between))
+        sizes.append((said[0], said[1]))
         return theirs / ours
 
     pair()
     what = "forward and backward over torch's own"
     expect_ratio_below(rubric.tolerances.matmul_time_ratio, what, pair, evidence)
-    expect_not_asleep(walls, what)
+    expect_not_asleep(walls, pair, what)
+    for theirs, ours in sizes:
+        expect(are_near(theirs, ours), "a timed run did not compute the products", expected=ours, actual=theirs)
     _, out = candidate.call("fetch")
     for i, row in enumerate(results):
         for name, want in zip(("C", "dA", "dB"), row, strict=True):
             got = tensor_of(out, f"{name}{i}", f"the timed {name}", tuple(want.shape), want.dtype)
             expect_close(got, want, 1e-2, f"the timed {name}")
     evidence["detail"] = f"{len(operands)} products, {jsonable([list(a) for a, _ in shapes])}"
+
+
+def are_near(theirs: Any, ours: list[list[float]]) -> bool:
+    """Tell whether a submission's numbers are ours, to the rounding of a sum in float32."""
+    try:
+        got, want = torch.tensor(theirs, dtype=torch.float64), torch.tensor(ours, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return False
+    return got.shape == want.shape and torch.allclose(got, want, rtol=1e-3)
 
 
 @criterion("matmul.double")

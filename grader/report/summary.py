@@ -69,13 +69,18 @@ def _row(card: Scorecard) -> str:
 
 
 def _has_details(card: Scorecard) -> bool:
-    return card.outcome is not Outcome.graded or any(lost(result) for result in card.criteria)
+    return card.outcome is not Outcome.graded or bool(card.run.weak) or any(lost(result) for result in card.criteria)
 
 
 def _details(card: Scorecard) -> str:
     lines = [f"## {code(card.submission.name, 80)}", ""]
     if card.outcome is not Outcome.graded:
         lines += [f"{OUTCOMES[card.outcome].capitalize()}: {code(card.reason, 2 * MESSAGE_CHARS)}", ""]
+    if card.run.weak:
+        lines += [
+            f"**Graded in a weak sandbox**, which did not keep: {code('; '.join(card.run.weak), MESSAGE_CHARS)}",
+            "",
+        ]
     lines += [_line(result) for result in card.criteria if lost(result)]
     return "\n".join([*lines, ""])
 

@@ -175,8 +175,8 @@ def doubts(card: Scorecard) -> tuple[str, ...]:
         )
     if card.run.only:
         found.append(f"only criteria that match {short(card.run.only, 80)} were run; the score covers nothing else")
-    if card.run.best_effort:
-        names = "; ".join(short(name, 120) for name in card.run.best_effort[:6])
+    if mild := [text for text in card.run.best_effort if text not in card.run.weak]:
+        names = "; ".join(short(name, 120) for name in mild[:6])
         found.append(f"limits that this sandbox holds by best effort: {names}")
     if card.submission.refused:
         count = len(card.submission.refused)

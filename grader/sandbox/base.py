@@ -24,7 +24,8 @@ class Usage:
     """What a sandbox has used so far; None where the host gives no such figure."""
 
     cpu_s: float | None
-    oom_kills: int | None
+    oom_kills: int | None  # at the sandbox's own limit
+    host_kills: int = 0  # below it, because this machine, or what the grader runs in, had no memory left
 
 
 class Room(Protocol):
@@ -34,10 +35,19 @@ class Room(Protocol):
     image: str | None
 
     def send(self, data: bytes, deadline: float) -> None:
-        """Write all of data. deadline is on time.monotonic(). Raises Deadline or SandboxGone."""
+        """Write all of data. deadline is on time.monotonic().
+
+        Raises Deadline, SandboxGone, or SandboxLost where the end came from outside.
+        """
 
     def receive(self, deadline: float) -> bytes:
-        """Give the next bytes, at most 1 MiB, never empty. Raises Deadline or SandboxGone (also at end of stream)."""
+        """Give the next bytes, at most 1 MiB, never empty.
+
+        Raises Deadline, SandboxGone (also at end of stream), or SandboxLost where the end came from outside.
+        """
+
+    def broken(self) -> tuple[str, ...]:
+        """Say which walls the kernel, asked from this side, does not confirm; the worker must have answered once."""
 
     def usage(self) -> Usage:
         """Give CPU time and out-of-memory kills since the start, of all processes inside."""
@@ -54,6 +64,9 @@ class Sandbox(Protocol):
     def prepare(self, progress: Progress) -> None:
         """Do what is needed once (build the image, sweep what dead runs left). Raises HarnessError."""
 
+    def sweep(self) -> int:
+        """Take away what dead runs of this user left, and give how much that was. Raises HarnessError."""
+
     def open(self, limits: Limits, program: str | None = None) -> Room:
         """Start one sandbox with the worker in it, or with program (Python source) in the worker's place.
 
@@ -65,7 +78,7 @@ WORKER = "/opt/grader/grader/worker/__main__.py"  # its place inside, in both sa
 INSIDE_UID = 65534
 SUBMISSION_MARGIN_MIB = 4  # directories and page rounding on top of limits.submission_mib
 SHM_MIB = 16
-SPARE_PROCESSES = 4  # init, the worker and its children's relay, beside what the submission may start
+SPARE_PROCESSES = 4  # the worker's parent, its child and their threads, beside what the submission may start
 OPEN_FILES = 1024
 ENVIRONMENT = {
     "HOME": "/tmp",

@@ -7,16 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
-from grader.errors import HarnessError, UsageError
+from grader.errors import HarnessError, SandboxLost, UsageError
 from grader.models import Limits
 from grader.project import PACKAGE
-from grader.sandbox import cgroup, cpus, environment, scope, seccomp
+from grader.sandbox import cgroup, cpus, environment, promises, scope, seccomp
 from grader.sandbox.base import (
     ENVIRONMENT,
     INSIDE_UID,
@@ -77,7 +76,7 @@ class BubblewrapSandbox:
         self._prlimit = shutil.which("prlimit")
 
     def prepare(self, progress: Progress) -> None:
-        if swept := cgroup.sweep():
+        if swept := self.sweep():
             progress(f"swept {swept} control groups that dead runs left")
         environment.packages()
         try:
@@ -87,6 +86,9 @@ class BubblewrapSandbox:
                 f"system calls cannot be filtered: {error}; install libseccomp (Debian, Ubuntu: apt-get install "
                 "libseccomp2) and the Python package pyseccomp, or use --sandbox docker"
             ) from error
+
+    def sweep(self) -> int:
+        return cgroup.sweep()
 
     def open(self, limits: Limits, program: str | None = None) -> BubblewrapRoom:
         group = cgroup.create(limits)
@@ -120,7 +122,8 @@ class BubblewrapSandbox:
         _, interpreter = environment.interpreter()
         args = ["--unshare-user", "--unshare-all", "--disable-userns", "--cap-drop", "ALL"]
         args += ["--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", "sandbox"]
-        args += ["--die-with-parent", "--new-session", "--clearenv"]
+        # No init of bwrap's own: it would hold our pipe open for anybody of its user to open anew through /proc.
+        args += ["--die-with-parent", "--new-session", "--clearenv", "--as-pid-1"]
         for name, value in {**ENVIRONMENT, "PATH": f"{environment.PYTHON}/bin:/usr/bin"}.items():
             args += ["--setenv", name, value]
         args += interpreter
@@ -149,6 +152,7 @@ class BubblewrapRoom:
     def __init__(self, process: subprocess.Popen[bytes], group: cgroup.Group | None, seat: cpus.Seat) -> None:
         self._process, self._group, self._seat = process, group, seat
         self._usage: Usage | None = None
+        self._closing = False
         assert process.stdin and process.stdout and process.stderr
         streams = (process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno())
         self._pipes = Pipes(*streams, self._how_it_ended)
@@ -160,6 +164,9 @@ class BubblewrapRoom:
     def receive(self, deadline: float) -> bytes:
         return self._pipes.receive(deadline)
 
+    def broken(self) -> tuple[str, ...]:
+        return promises.broken(self._process.pid)
+
     def usage(self) -> Usage:
         if self._usage is not None:
             return self._usage
@@ -168,6 +175,7 @@ class BubblewrapRoom:
     def close(self) -> None:
         if self._usage is not None:
             return
+        self._closing = True
         self._process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
@@ -185,6 +193,9 @@ class BubblewrapRoom:
             code = self._process.wait(1)
         except subprocess.TimeoutExpired:
             return "the worker closed its stream"
+        if code < 0 and not self._closing and not self.usage().oom_kills:
+            # Nobody inside can see this process, let alone send it a signal.
+            raise SandboxLost(f"the sandbox was killed from outside, by signal {-code}; see the system's log")
         return f"the sandbox ended with status {code}"
 
 
@@ -232,7 +243,7 @@ def _start(argv: list[str], pass_fds: tuple[int, ...], cpu: int | None) -> subpr
 
 def _sealed(data: bytes) -> IO[bytes]:
     """Give a file without a name that holds data, at its start."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    file = os.fdopen(os.memfd_create("sealed"), "w+b")  # in memory: a full disk keeps no sandbox from starting
     file.write(data)
     file.flush()
     file.seek(0)

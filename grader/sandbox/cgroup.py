@@ -7,16 +7,15 @@ import os
 import signal
 import sys
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.models import Limits
 from grader.sandbox.base import SPARE_PROCESSES, Usage
-from grader.sandbox.owner import Owner, this_process
+from grader.sandbox.owner import PREFIX, new_name, of_name
 
-PREFIX = "grader"
 EMPTY_WITHIN_S = 5.0
+NEAR_LIMIT_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,10 @@ class Meter:
     oom: Path | None
 
     def read(self) -> Usage:
-        return Usage(_cpu_s(self.cpu), _oom_kills(self.oom))
+        kills = _oom_kills(self.oom)
+        if kills and not _limit_was_reached(self.oom):
+            return Usage(_cpu_s(self.cpu), 0, kills)
+        return Usage(_cpu_s(self.cpu), kills)
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,7 @@ def create(limits: Limits) -> Group | None:
     places = _places()
     if not places:
         return None
-    mine = this_process()
-    name = ".".join([PREFIX, *mine.marks().values(), uuid.uuid4().hex[:8]])
+    name = new_name()
     made: dict[str, Path] = {}
     missing: list[str] = []
     for kind, place in places.items():
@@ -97,8 +98,8 @@ def sweep() -> int:
     swept = 0
     for folder in {place.folder for place in _places().values()}:
         for group in folder.glob(f"{PREFIX}.*"):
-            marks = group.name.split(".")[1:-1]
-            if len(marks) == len(this_process().marks()) and Owner(*marks).is_dead():
+            owner = of_name(group.name)
+            if owner and owner.is_dead():
                 _remove(group)
                 swept += 1
     return swept
@@ -171,6 +172,20 @@ def _oom_kills(path: Path | None) -> int | None:
     with contextlib.suppress(OSError, ValueError):
         return None if path is None else _field(path, "oom_kill")
     return None
+
+
+def _limit_was_reached(path: Path | None) -> bool:
+    """Tell whether the group's own limit was; the kernel counts kills for want of memory elsewhere as well."""
+    with contextlib.suppress(OSError, ValueError):
+        if path is not None and path.name == "memory.oom_control":
+            # Not memory.failcnt, which recent kernels leave at 0. What is charged at once may be some MiB.
+            most, limit = (
+                int(path.with_name(f"memory.{name}_in_bytes").read_text()) for name in ("max_usage", "limit")
+            )
+            return most > limit - max(limit // 20, NEAR_LIMIT_BYTES)
+        if path is not None:
+            return _field(path, "oom") > 0
+    return True
 
 
 def _field(path: Path, name: str) -> int:

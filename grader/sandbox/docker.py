@@ -10,6 +10,7 @@ import random
 import socket
 import struct
 import sys
+import threading
 import time
 import uuid
 import weakref
@@ -21,9 +22,9 @@ import docker
 import docker.errors
 import requests
 
-from grader.errors import HarnessError
+from grader.errors import HarnessError, SandboxLost, UsageError
 from grader.models import Limits
-from grader.sandbox import cgroup, cpus, image, seccomp
+from grader.sandbox import cgroup, cpus, image, promises, seccomp
 from grader.sandbox.base import (
     ENVIRONMENT,
     INSIDE_UID,
@@ -40,11 +41,13 @@ from grader.sandbox.base import (
 from grader.sandbox.owner import Owner, this_process
 
 API_TIMEOUT_S = 30
+INODES = 1 << 16  # of a scratch folder; bwrap cannot set this, and there the limit of memory bounds them
 LABEL = "grader."
 RUNTIME_VARIABLE = "GRADER_DOCKER_RUNTIME"
 CHUNK_BYTES = 1 << 20
 LAST_WORDS_BYTES = 4096
 LOOK_EVERY_S = 1.0
+TOLD_WITHIN_S = 10.0  # an engine that is busy tells late
 SHORTEST_S = 0.001
 FRAME = struct.Struct(">BxxxL")  # one attached stream carries both outputs: which, and how many bytes follow
 STDERR = 2
@@ -68,16 +71,24 @@ class DockerSandbox:
         except ENGINE_FAULTS as error:
             raise HarnessError(f"no Docker engine answers ({_short(error)}); {NO_ENGINE}") from error
         weakref.finalize(self._client, self._client.api.close)  # its idle connections; rooms may outlive us
-        self._image: str | None = None
+        self._image = ""  # by its digest: a name can be given to another one while we run
+        self._image_name = ""
 
     def prepare(self, progress: Progress) -> None:
+        if swept := self.sweep():
+            progress(f"swept {swept} containers that dead runs left")
         with _engine_at_work("preparing the sandbox"):
-            if swept := self._sweep():
-                progress(f"swept {swept} containers that dead runs left")
-            self._image = image.ensure(_Builder(self._client), progress)
+            builder = _Builder(self._client)
+            self._image_name = image.ensure(builder, progress)
+            self._image = builder.image_id(self._image_name) or self._image_name
+        runtime, known = os.environ.get(RUNTIME_VARIABLE), self._info.get("Runtimes") or {}
+        if runtime and runtime not in known:
+            raise UsageError(
+                f"{RUNTIME_VARIABLE} is {runtime}; this engine has {', '.join(sorted(known)) or 'none of that kind'}"
+            )
 
     def open(self, limits: Limits, program: str | None = None) -> DockerRoom:
-        if self._image is None:
+        if not self._image:
             self.prepare(lambda text: None)
         seat = self._take_seat()
         with _engine_at_work("starting a container"):
@@ -93,14 +104,19 @@ class DockerSandbox:
             self._config(limits, program, seat.number), f"grader-{uuid.uuid4().hex[:12]}"
         )
         container = str(made["Id"])
+        witness = None
         try:
+            witness = _Witness(self._client, container)
             stream = api.attach_socket(container, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             api.start(container)
             state = api.inspect_container(container)
         except BaseException:
+            if witness:
+                witness.close()
             _remove(self._client, container)
             raise
-        return DockerRoom(self._client, state, stream, seat, self._image or "", _best_effort(state, limits, self._info))
+        best_effort = _best_effort(state, limits, self._info)
+        return DockerRoom(self._client, state, stream, witness, seat, f"{self._image_name}@{self._image}", best_effort)
 
     def _config(self, limits: Limits, program: str | None, cpu: int | None) -> dict[str, Any]:
         api = self._client.api
@@ -112,14 +128,14 @@ class DockerSandbox:
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges", f"seccomp={json.dumps(seccomp.profile())}"],
             "ipc_mode": "private",
-            "init": True,
+            "init": False,  # it would hold our stream open for anybody of its user to open anew through /proc
             "pids_limit": limits.processes + SPARE_PROCESSES,
             "mem_limit": memory,
             "memswap_limit": memory,
             "shm_size": SHM_MIB * 2**20,
             "tmpfs": {
-                "/tmp": f"size={limits.tmp_mib}m,mode=1777,{owner},nosuid,nodev",
-                "/submission": f"size={submission_bytes(limits)},mode=0755,{owner},nosuid,nodev",
+                "/tmp": f"size={limits.tmp_mib}m,nr_inodes={INODES},mode=1777,{owner},nosuid,nodev",
+                "/submission": f"size={submission_bytes(limits)},nr_inodes={INODES},mode=0755,{owner},nosuid,nodev",
             },
             "ulimits": [
                 docker.types.Ulimit(name="core", soft=0, hard=0),
@@ -150,10 +166,12 @@ class DockerSandbox:
             return cpus.take_seat()
         return cpus.Seat(random.randrange(int(self._info.get("NCPU") or 1)), None)
 
-    def _sweep(self) -> int:
+    def sweep(self) -> int:
         swept = 0
         mine = [f"{LABEL}host={this_process().host}", f"{LABEL}user={this_process().user}"]
-        for found in self._client.api.containers(all=True, filters={"label": mine}):
+        with _engine_at_work("sweeping"):
+            there = self._client.api.containers(all=True, filters={"label": mine})
+        for found in there:
             marks = {key.removeprefix(LABEL): value for key, value in found["Labels"].items() if key.startswith(LABEL)}
             marks.pop("image", None)  # the image's own label
             with contextlib.suppress(TypeError):  # labels of another version of the grader
@@ -161,6 +179,41 @@ class DockerSandbox:
                     _remove(self._client, found["Id"])
                     swept += 1
         return swept
+
+
+class _Witness:
+    """What an engine tells of one container while we listen: whoever saw it to its end knows who ended it."""
+
+    def __init__(self, client: docker.DockerClient, container: str) -> None:
+        self._stream = client.api.events(filters={"container": container}, decode=True)
+        self._told: set[str] = set()
+        self._is_over = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        try:
+            for event in self._stream:
+                self._told.add(str(event.get("Action") or event.get("status")))
+                if self._told & {"die", "died"}:
+                    break
+        except Exception:  # however a stream ends that is closed under its reader, or by an engine that dies
+            pass
+        self._is_over.set()
+
+    def who_else(self, runs: bool) -> str | None:
+        """Say what ended the container or the way to it, unless it ended by itself; runs is what the engine says."""
+        was_told = self._is_over.wait(TOLD_WITHIN_S)
+        if "kill" in self._told:
+            return "the engine stopped its container: it was told to, or shut down"
+        if self._told & {"die", "died"}:
+            return None
+        if was_told:
+            return "the engine ended, or the connection to it broke"
+        return "the connection to its container broke" if runs else None
+
+    def close(self) -> None:
+        with contextlib.suppress(*ENGINE_FAULTS, AttributeError):
+            self._stream.close()
 
 
 class DockerRoom:
@@ -171,11 +224,13 @@ class DockerRoom:
         client: docker.DockerClient,
         state: dict[str, Any],
         stream: Any,
+        witness: _Witness,
         seat: cpus.Seat,
         image_name: str,
         best_effort: tuple[str, ...],
     ) -> None:
         self._client, self._container, self._seat = client, str(state["Id"]), seat
+        self._witness = witness
         self._stream = stream  # holds the response, and so the connection, alive
         self._socket = getattr(stream, "_sock", stream)
         self._kind, self._left = 0, 0  # of the frame that is being read
@@ -184,7 +239,9 @@ class DockerRoom:
         self._closed = False
         self._usage = Usage(None, None)
         # A container on this machine, not one in a virtual machine that shares only the engine's socket.
-        self._meter = cgroup.of_process(state["State"]["Pid"], self._container) if _is_local(client) else None
+        pid = int(state["State"]["Pid"]) if _is_local(client) else 0
+        self._meter = cgroup.of_process(pid, self._container) if pid else None
+        self._pid = pid if self._meter else 0
         self.image: str | None = image_name
         self.best_effort = best_effort
 
@@ -218,6 +275,9 @@ class DockerRoom:
                 return data
             self._last_words = (self._last_words + data)[-LAST_WORDS_BYTES:]
 
+    def broken(self) -> tuple[str, ...]:
+        return promises.broken(self._pid) if self._pid else ()
+
     def usage(self) -> Usage:
         if not self._closed:
             now = self._meter.read() if self._meter else Usage(None, None)
@@ -240,6 +300,7 @@ class DockerRoom:
             return
         self.usage()
         self._closed = True
+        self._witness.close()
         _remove(self._client, self._container)
         with contextlib.suppress(OSError):
             self._socket.close()
@@ -266,18 +327,23 @@ class DockerRoom:
         self._socket.settimeout(max(deadline - time.monotonic(), SHORTEST_S))
 
     def _state(self) -> dict[str, Any]:
-        """Give how the container is. Raises HarnessError where the engine has ended."""
+        """Give how the container is. Raises SandboxLost where the engine has ended."""
         try:
             state: dict[str, Any] = self._client.api.inspect_container(self._container)["State"]
         except ENGINE_FAULTS as error:
-            raise HarnessError(
+            raise SandboxLost(
                 f"the Docker engine ended, or lost the container, in the middle of a run ({_short(error)}); "
                 "see its log, start it, and grade again"
             ) from error
         return state
 
     def _gone(self) -> SandboxGone:
+        """Say how it ended. Raises SandboxLost where nothing inside can have done it."""
+        if self._closed:
+            return SandboxGone("the sandbox was closed")
         state = self._state()
+        if who := self._witness.who_else(state["Running"]):
+            raise SandboxLost(f"the sandbox was lost: {who}; see the engine's log, then grade again")
         status = f"the sandbox ended with status {state['ExitCode']}"
         how = "the worker closed its stream" if state["Running"] else status
         how += ", out of memory" if state.get("OOMKilled") else ""
@@ -375,7 +441,7 @@ def _engine_at_work(what: str) -> Iterator[None]:
     try:
         yield
     except ENGINE_FAULTS as error:
-        raise HarnessError(
+        raise SandboxLost(
             f"the Docker engine failed at {what}: {_short(error)}; see its log, or `grader doctor`"
         ) from error
 

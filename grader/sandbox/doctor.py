@@ -1,58 +1,40 @@
-"""Which sandboxes work on this machine, which limits hold there, and what to do about the rest."""
+"""Attack the sandboxes of this machine, and say which promises they keep and what to do about the rest."""
 
 from __future__ import annotations
 
+import json
 import os
-import platform
+import secrets
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 from grader.errors import GraderError
 from grader.models import Limits
 from grader.sandbox import choose
-from grader.sandbox.base import Deadline, Sandbox, SandboxGone, Usage
+from grader.sandbox.base import SPARE_PROCESSES, Deadline, Room, Sandbox, SandboxGone
+from grader.sandbox.promises import PROMISES, Promise
 
+PROGRAM = Path(__file__).with_name("trial.py")
 ANSWER_WITHIN_S = 60.0
-ADVICE = {
-    "memory": "let control groups in: run on a system with systemd as an ordinary user with a session, or as root",
-    "swap": "switch swap off, or start the kernel with swapaccount=1",
-    "processes": "let control groups in: run on a system with systemd as an ordinary user with a session, or as root",
-    "processor": "give the engine's host a cpuset control group",
-    "system calls": "use an engine built with seccomp",
-}
+GONE_WITHIN_S = 10.0
+LIMITS = Limits(memory_mib=640, processes=24, tmp_mib=16)  # small ones are hit sooner
 USER_NAMESPACES = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
-# What must be so inside, as a program inside sees it.
-PROGRAM = """
-import os, sys
-if os.path.isdir("/opt/site"): sys.path.append("/opt/site")
-status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-def refused(action):
-    try: action()
-    except OSError: return True
-    return False
-import socket
-facts = {
-    "no capability": int(status["CapEff"], 16) == 0 == int(status["CapBnd"], 16),
-    "system calls filtered": status["Seccomp"].strip() == "2" and status["NoNewPrivs"].strip() == "1",
-    "no network": refused(socket.socket),
-    "read-only": refused(lambda: open("/new", "w")),
-    "nobody": os.getuid() == 65534,
-    "one processor": len(os.sched_getaffinity(0)) == 1,
-}
-import torch
-print(",".join(name for name, holds in facts.items() if not holds) or "all", torch.__version__, flush=True)
-input()
-"""
+
+Result = Literal["held", "best effort", "broken"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that holds, or does not, and then what to do."""
+    """What came of one promise."""
 
-    ok: bool
-    text: str
+    promise: str
+    required: bool
+    tested: str
+    result: Result
+    detail: str = ""
     advice: str = ""
 
 
@@ -61,13 +43,26 @@ class Report:
     """What was found about one sandbox."""
 
     sandbox: str
-    works: bool = False
+    facts: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    fault: str = ""  # why it could not be tried at all
+    advice: str = ""
+
+    @property
+    def sound(self) -> bool:
+        """Whether every required promise is held, so that `grade` uses it without being told to."""
+        return not self.fault and all(finding.result == "held" for finding in self.findings if finding.required)
 
 
 def diagnose() -> list[Report]:
-    """Try each sandbox for real, and say what came of it. An image that is missing is built."""
+    """Attack each sandbox from inside, and say what came of it. An image that is missing is built."""
     return [_examine("docker"), _examine("bubblewrap")]
+
+
+def as_json(reports: list[Report]) -> str:
+    """Give reports as doctor/1: docs/pipelines.md says what stands in it."""
+    found: list[dict[str, Any]] = [asdict(report) | {"sound": report.sound} for report in reports]
+    return json.dumps({"schema": "doctor/1", "sandboxes": found}, indent=2)
 
 
 def _examine(name: str) -> Report:
@@ -75,50 +70,94 @@ def _examine(name: str) -> Report:
     try:
         sandbox = choose(name)
         sandbox.prepare(lambda text: print(text, file=sys.stderr, flush=True))
-        _try(sandbox, report)
+        _attack(sandbox, report)
     except SandboxGone as gone:
-        report.findings.append(Finding(False, f"a sandbox was started and ended at once: {gone}", _why_it_ends(name)))
+        report.fault, report.advice = f"a sandbox was started and ended at once: {gone}", _why_it_ends(name)
     except Deadline:
-        report.findings.append(Finding(False, f"a sandbox was started and said nothing for {ANSWER_WITHIN_S:.0f} s"))
+        report.fault = f"a sandbox was started and said nothing for {ANSWER_WITHIN_S:.0f} s"
     except GraderError as error:
-        report.findings.append(Finding(False, str(error)))
+        report.fault = str(error)
     return report
 
 
-def _try(sandbox: Sandbox, report: Report) -> None:
+def _attack(sandbox: Sandbox, report: Report) -> None:
     started = time.monotonic()
-    room = sandbox.open(Limits(), PROGRAM)
+    room = sandbox.open(LIMITS, PROGRAM.read_text(encoding="utf-8"))
+    faults: dict[str, list[str]] = {}
     try:
         open_s = time.monotonic() - started
-        answer = b""
-        while not answer.endswith(b"\n"):
-            answer += room.receive(started + ANSWER_WITHIN_S)
-        ready_s = time.monotonic() - started
-        broken, torch_version = answer.decode().rsplit(" ", 1)
+        room.send(f"{LIMITS.processes + SPARE_PROCESSES}\n".encode(), started + ANSWER_WITHIN_S)
+        faults |= json.loads(_answer(room))
+        asked = time.monotonic()
+        torch_version = _ask(room, "torch")
         image = f" from {room.image}" if room.image else ""
-        report.findings.append(Finding(True, f"starts in {open_s:.2f} s{image}, with torch in {ready_s:.1f} s"))
-        report.works = broken == "all"
-        if report.works:
-            report.findings.append(Finding(True, "read-only, no network, no capability, filtered system calls"))
-        else:
-            report.findings.append(
-                Finding(False, f"these walls do not stand: {broken}", "do not use this sandbox here")
-            )
-        report.findings.append(Finding(True, f"torch {torch_version.strip()} inside, on {platform.machine()}"))
-        report.findings.extend(_limits(room.best_effort, room.usage()))
+        report.facts.append(
+            f"starts in {open_s:.2f} s{image}; torch {torch_version} in {time.monotonic() - asked:.1f} s"
+        )
+        for text in room.broken():
+            name, _, detail = text.partition(": ")
+            faults.setdefault(name, []).append(detail)
+        before = room.usage()
+        end = _ask(room, f"memory {LIMITS.memory_mib + 64}")
+        after = room.usage()
+        kills = (after.oom_kills or 0) - (before.oom_kills or 0)
+        # Without a figure of kills, what the limit is made of says whether it is strict: best_effort names it.
+        faults["memory"] = [] if end == "SIGKILL" and (kills or after.oom_kills is None) else [f"the child {end}"]
+        faults["processor time"] = [] if after.cpu_s else ["it cannot be read from outside"]
+        faults["swap"] = []
+        faults["end"] = _end(room)
+        weak = dict(text.partition(": ")[::2] for text in room.best_effort)
     finally:
         room.close()
+    report.findings = [_finding(promise, faults[promise.name], weak.get(promise.name, "")) for promise in PROMISES]
 
 
-def _limits(best_effort: tuple[str, ...], usage: Usage) -> list[Finding]:
-    findings = [Finding(False, f"best effort only: {text}", ADVICE.get(text.split(":")[0], "")) for text in best_effort]
-    if not best_effort:
-        findings.append(Finding(True, "limits: memory, swap, processes and processor all hold strictly"))
-    if usage.cpu_s is None:
-        findings.append(
-            Finding(False, "processor time cannot be read from outside; timing falls back to the wall clock")
-        )
-    return findings
+def _finding(promise: Promise, faults: list[str], best_effort: str) -> Finding:
+    result: Result = "held"
+    if best_effort or (faults and not promise.required):
+        result = "best effort"
+    elif faults:
+        result = "broken"
+    detail = best_effort or "; ".join(faults)
+    advice = "" if result == "held" else promise.advice or "do not use this sandbox here"
+    return Finding(promise.name, promise.required, promise.tested, result, detail, advice)
+
+
+def _ask(room: Room, word: str) -> str:
+    room.send(f"{word}\n".encode(), time.monotonic() + ANSWER_WITHIN_S)
+    return _answer(room).decode().strip()
+
+
+def _answer(room: Room) -> bytes:
+    answer, deadline = b"", time.monotonic() + ANSWER_WITHIN_S
+    while not answer.endswith(b"\n"):
+        answer += room.receive(deadline)
+    return answer
+
+
+def _end(room: Room) -> list[str]:
+    """Close the room over processes that do not want to go: what is left of them, as far as this machine can see."""
+    token = secrets.token_hex(8)
+    _ask(room, f"stay {token}")
+    started = time.monotonic()
+    room.close()
+    took_s = time.monotonic() - started
+    while left := _with_token(token):
+        if time.monotonic() > started + GONE_WITHIN_S:
+            return [f"process {left[0]} is still there"]
+        time.sleep(0.02)
+    return [f"closing took {took_s:.0f} s"] if took_s > GONE_WITHIN_S else []
+
+
+def _with_token(token: str) -> list[str]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if token.encode() in (folder / "cmdline").read_bytes():
+                found.append(folder.name)
+        except OSError:
+            continue
+    return found
 
 
 def _why_it_ends(name: str) -> str:

@@ -79,9 +79,7 @@ def _remembered() -> list[list[str]]:
     entries = _look_up()
     with contextlib.suppress(OSError):  # a home that cannot be written to only costs the time
         memory.parent.mkdir(parents=True, exist_ok=True)
-        new = memory.with_suffix(f".{os.getpid()}")
-        new.write_text(json.dumps({"state": state, "entries": entries}))
-        new.replace(memory)
+        memory.write_text(json.dumps({"state": state, "entries": entries}))  # torn, it is no JSON, and made again
     return entries
 
 

@@ -8,8 +8,11 @@ import platform
 import re
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+import uuid
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+PREFIX = "grader"
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,17 @@ def _this_process(pid: int) -> Owner:
 
 def this_process() -> Owner:
     return _this_process(os.getpid())
+
+
+def new_name() -> str:
+    """Give a name that nothing else has and that tells whose it is."""
+    return ".".join([PREFIX, *this_process().marks().values(), uuid.uuid4().hex[:8]])
+
+
+def of_name(name: str) -> Owner | None:
+    """Give the owner that a name tells of, or nothing where it is no name of ours."""
+    prefix, *marks = name.split(".")
+    return Owner(*marks[:-1]) if prefix == PREFIX and len(marks) == len(fields(Owner)) + 1 else None
 
 
 def _word(text: str) -> str:

@@ -13,6 +13,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+# What a program without network needs: files, memory, processes and threads of its own, signals, clocks, waiting.
 ALLOWED = """
 accept accept4 access alarm arch_prctl brk cachestat capget chdir chmod clock_getres clock_gettime clock_nanosleep
 close close_range copy_file_range creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait
@@ -37,18 +38,35 @@ timer_getoverrun timer_gettime timer_settime timerfd_create timerfd_gettime time
 uname unlink unlinkat utime utimensat utimes vfork vmsplice wait4 waitid waitpid write writev
 """.split()  # noqa: SIM905 - a list of words reads better so
 
-# Named one by one, so that they are refused whatever else changes, and with a word that says so.
-DENIED = """
-acct add_key adjtimex bind bpf chroot clock_adjtime clock_settime connect delete_module fanotify_init fanotify_mark
-finit_module fsconfig fsmount fsopen fspick get_mempolicy init_module io_uring_enter io_uring_register io_uring_setup
-ioperm iopl kcmp kexec_file_load kexec_load keyctl listen lookup_dcookie mbind memfd_secret migrate_pages mknod mknodat
-modify_ldt mount mount_setattr move_mount move_pages mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend
-mq_unlink msgctl msgget msgrcv msgsnd name_to_handle_at nfsservctl open_by_handle_at open_tree perf_event_open
-personality pidfd_getfd pivot_root process_madvise process_vm_readv process_vm_writev ptrace quotactl quotactl_fd reboot
-request_key sched_setaffinity sched_setattr sched_setparam sched_setscheduler semctl semget semop semtimedop
-set_mempolicy set_mempolicy_home_node setdomainname setfsgid setfsuid sethostname setns settimeofday shmat shmctl shmdt
-shmget swapoff swapon sync syncfs syslog umount umount2 unshare userfaultfd uselib vhangup vserver
-""".split()  # noqa: SIM905
+# Refused with EPERM, named one by one with the reason, so that they stay refused whatever else changes.
+DENIED_FOR = {
+    "the network: a socket that could be reached, or reach out": "bind connect listen",
+    "keys of the kernel and of other users": "add_key keyctl request_key",
+    "programs and probes in the kernel": "bpf perf_event_open userfaultfd lookup_dcookie",
+    "a second way to every call, past this filter": "io_uring_enter io_uring_register io_uring_setup",
+    "other processes' memory, descriptors and secrets": """
+        kcmp pidfd_getfd process_madvise process_vm_readv process_vm_writev ptrace""",
+    "new namespaces, and entering others": "setns unshare",
+    "mounts and roots": """
+        chroot fsconfig fsmount fsopen fspick mount mount_setattr move_mount open_tree pivot_root umount umount2""",
+    "files by handle, past the mounts": "name_to_handle_at open_by_handle_at",
+    "devices": "mknod mknodat",
+    "files of the whole machine": """
+        fanotify_init fanotify_mark nfsservctl quotactl quotactl_fd swapoff swapon sync syncfs""",
+    "modules and other kernels": "delete_module finit_module init_module kexec_file_load kexec_load reboot uselib",
+    "the machine's clock, name, accounts and log": """
+        acct adjtimex clock_adjtime clock_settime setdomainname sethostname settimeofday syslog vhangup""",
+    "memory that no limit counts, or that lies elsewhere": """
+        get_mempolicy mbind memfd_secret migrate_pages move_pages set_mempolicy set_mempolicy_home_node""",
+    "shared memory, semaphores and queues, which outlive processes": """
+        mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd semctl semget
+        semop semtimedop shmat shmctl shmdt shmget""",
+    "more processors, or before others in turn": """
+        sched_setaffinity sched_setattr sched_setparam sched_setscheduler""",
+    "ports, segments and modes of old programs": "ioperm iopl modify_ldt personality vserver",
+    "another user for files alone": "setfsgid setfsuid",
+}
+DENIED = [name for names in DENIED_FOR.values() for name in names.split()]
 
 ABSENT = ["clone3"]  # its flags lie in memory, out of a filter's sight; C libraries then use clone
 

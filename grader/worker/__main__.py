@@ -1,7 +1,8 @@
 """The worker's parent: imports torch once, never a submission, and forks a child for each section.
 
 It relays bytes between the judge and the child, reports how a child ended, keeps the submission's output within its
-limit, and kills what a child leaves behind. Nothing it says counts as a verdict.
+limit, and kills what a child leaves behind. It is the sandbox's first process: no signal from inside ends or stops it,
+and orphans become its own. Nothing it says counts as a verdict.
 """
 
 import ctypes
@@ -52,7 +53,11 @@ class Parent:
         self.sock: socket.socket | None = None
         self.to_child = bytearray()
         self.log_r, self.log_w = os.pipe()
-        os.set_blocking(self.log_r, False)
+        self.died_r, self.died_w = os.pipe()  # a byte for each process that ended, so that orphans are reaped
+        for fd in (self.log_r, self.died_r, self.died_w):
+            os.set_blocking(fd, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self.died_w, warn_on_full_buffer=False)
 
     def send(self, kind: bytes, data: bytes = b"") -> None:
         view = memoryview(wire.chunk(kind, data))
@@ -64,10 +69,14 @@ class Parent:
             poll = select.poll()
             poll.register(self.source, select.POLLIN)
             poll.register(self.log_r, select.POLLIN)
+            poll.register(self.died_r, select.POLLIN)
             if self.sock:
                 poll.register(self.sock, select.POLLIN | (select.POLLOUT if self.to_child else 0))
                 poll.register(self.pidfd, select.POLLIN)
             ready = {fd for fd, _ in poll.poll()}
+            if self.died_r in ready:
+                os.read(self.died_r, 1 << 16)
+                self.reap_orphans()
             if self.log_r in ready:
                 self.relay_log()
             if self.sock and self.sock.fileno() in ready:
@@ -119,7 +128,10 @@ class Parent:
         if pid == 0:
             try:
                 ours.close()
-                for fd in (self.source, self.sink, self.log_r):
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                for fd in (self.source, self.sink, self.log_r, self.died_r, self.died_w):
                     os.close(fd)
                 if self.pidfd >= 0:
                     os.close(self.pidfd)
@@ -191,7 +203,7 @@ class Parent:
         assert self.sock
         _, status = os.waitpid(self.pid, 0)
         try:
-            os.kill(-1, signal.SIGKILL)  # all of this sandbox but its init and ourselves
+            os.kill(-1, signal.SIGKILL)  # all of this sandbox but ourselves
         except ProcessLookupError:
             pass
         self.reap()
@@ -208,6 +220,14 @@ class Parent:
         how = {"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"code": os.WEXITSTATUS(status)}
         self.send(wire.EXIT, json.dumps(how).encode())
 
+    def reap_orphans(self) -> None:
+        """Reap what ended, but for the child itself, whose end is to be told."""
+        try:
+            while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid != self.pid:
+                os.waitpid(ended.si_pid, 0)
+        except ChildProcessError:
+            pass
+
     def reap(self) -> None:
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
@@ -223,6 +243,7 @@ def main() -> None:
     os.dup2(2, 1)
     os.close(null)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_dumpable(False)
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)

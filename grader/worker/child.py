@@ -111,6 +111,7 @@ def main(sock: socket.socket, part: str, folder: Path, reply_bytes: int) -> None
                 tensors: dict[str, Any] = {}
             else:
                 seed(request.header["seed"])
+                torch.set_grad_enabled(True)  # whatever an import left
                 answer, tensors = getattr(server, "do_" + op)(request.header["args"], request.tensors, call_back)
             reply = {"id": call_id, "ok": answer}
         except Unfit as unfit:

@@ -11,6 +11,7 @@ import time
 import uuid
 from pathlib import Path
 
+import pytest
 from rooms import ROOT, a_room, read_until
 
 from grader.models import Limits
@@ -23,6 +24,30 @@ import signal, subprocess, sys
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(number, signal.SIG_IGN)
 code = "import time; print('up', flush=True); time.sleep(300) # TOKEN"
 subprocess.Popen([sys.executable, "-I", "-c", code], start_new_session=True)
+input()
+"""
+# All its processes stop themselves, so that none can hear a signal that could be caught.
+STOPPED = """
+import os, signal, subprocess, sys
+code = "import os, signal; print('up', flush=True); os.kill(os.getpid(), signal.SIGSTOP); input() # TOKEN"
+subprocess.Popen([sys.executable, "-I", "-c", code], start_new_session=True)
+if os.fork(): os.kill(os.getpid(), signal.SIGSTOP)
+os.kill(os.getpid(), signal.SIGSTOP)
+input()
+"""
+# It forks as fast as it can, each child in a session of its own, so that some are always just being born.
+FORKING = """
+import os, subprocess, sys
+code = '''
+import os # TOKEN
+print("up", flush=True)
+while True:
+    try:
+        if os.fork() == 0: os.setsid()
+        else: os._exit(0)
+    except OSError: pass
+'''
+subprocess.Popen([sys.executable, "-I", "-c", code])
 input()
 """
 HOLDER = """
@@ -66,11 +91,12 @@ def wait_until_gone(token: str) -> list[int]:
     return left
 
 
-def test_close_leaves_nothing(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("program", [STUBBORN, STOPPED, FORKING], ids=["stubborn", "stopped", "forking"])
+def test_close_leaves_nothing(sandbox: Sandbox, program: str) -> None:
     """After close no process, control group or container of the sandbox exists."""
     token = uuid.uuid4().hex
     before = groups_of(os.getpid()), containers_of(os.getpid())
-    with a_room(sandbox, STUBBORN.replace("TOKEN", token)) as room:
+    with a_room(sandbox, program.replace("TOKEN", token)) as room:
         read_until(room, b"up\n")
         assert processes_with(token)
         assert (groups_of(os.getpid()), containers_of(os.getpid())) != before
@@ -134,4 +160,4 @@ print(len([p for p in os.listdir("/proc") if p.isdigit()]), flush=True)
 input()
 """
     with a_room(sandbox, program) as one, a_room(sandbox, program) as other:
-        assert read_until(one, b"\n") == read_until(other, b"\n") == b"2\n"
+        assert read_until(one, b"\n") == read_until(other, b"\n") == b"1\n"

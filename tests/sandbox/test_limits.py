@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+from pathlib import Path
 
 import pytest
 from rooms import a_room, read_until, run_to_end
 
+from grader.models import Limits
+from grader.sandbox import choose, promises
 from grader.sandbox.base import SPARE_PROCESSES, Sandbox, SandboxGone
 
 
@@ -87,14 +91,68 @@ except OSError as error:
     assert abs(int(got) - mib) <= 1
 
 
+def test_empty_files_run_out(sandbox: Sandbox) -> None:
+    """Files without a byte in them end at a limit too: of inodes where it can be set, else of memory."""
+    program = """
+import errno, os
+made = 0
+try:
+    while made < 2_000_000:
+        os.close(os.open(f"/tmp/{made}", os.O_CREAT | os.O_WRONLY))
+        made += 1
+except OSError as error:
+    print(errno.errorcode[error.errno], flush=True)
+input()
+"""
+    with a_room(sandbox, program, memory_mib=256) as room:
+        try:
+            assert read_until(room, b"\n") == b"ENOSPC\n"
+        except SandboxGone:
+            assert room.usage().oom_kills
+
+
 def test_descriptors_run_out(sandbox: Sandbox) -> None:
     """A process can open a thousand files, not a million; core dumps are off."""
-    program = (
-        "import resource as r, json; print(json.dumps([r.getrlimit(r.RLIMIT_NOFILE), r.getrlimit(r.RLIMIT_CORE)]))"
-    )
-    files, core = json.loads(run_to_end(sandbox, program))
+    program = """
+import errno, json, os, resource as r
+held = []
+try:
+    while len(held) < 100_000: held.append(os.open("/dev/null", os.O_RDONLY))
+except OSError as error: why = errno.errorcode[error.errno]
+for number in held: os.close(number)
+print(json.dumps([len(held), why, r.getrlimit(r.RLIMIT_NOFILE), r.getrlimit(r.RLIMIT_CORE)]))
+"""
+    opened, why, files, core = json.loads(run_to_end(sandbox, program))
+    assert 1000 < opened < 1024 and why == "EMFILE"
     assert files == [1024, 1024]
     assert core == [0, 0]
+
+
+@pytest.mark.bubblewrap
+def test_the_kernel_was_told_every_limit() -> None:
+    """Read back from outside: the control groups and rlimits of the first process are what was asked for."""
+    limits = Limits(memory_mib=300, processes=30)
+    room = choose("bubblewrap").open(limits, "print('up', flush=True); input()")
+    try:
+        read_until(room, b"up\n")
+        pid = list(promises._descent(room._process.pid))[-1]
+        told = {}
+        for line in Path(f"/proc/{pid}/limits").read_text().splitlines():
+            told[line[:26].strip()] = line[26:].split()[:2]
+        assert told["Max open files"] == ["1024", "1024"] and told["Max core file size"] == ["0", "0"]
+        held = {}
+        for door in room._group.doors:
+            assert str(pid) in Path(door).read_text().split()
+            for name in ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.max", "pids.max"):
+                if (file := Path(door).with_name(name)).exists():
+                    held[name] = file.read_text().strip()
+        memory = str(300 * 2**20)
+        assert held["pids.max"] == str(30 + SPARE_PROCESSES)
+        assert held.get("memory.limit_in_bytes", held.get("memory.max")) == memory
+        assert held.get("memory.memsw.limit_in_bytes", memory) == memory
+        assert len(os.sched_getaffinity(pid)) == 1
+    finally:
+        room.close()
 
 
 def test_processor_time_is_measured_from_outside(sandbox: Sandbox) -> None:

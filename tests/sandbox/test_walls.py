@@ -12,6 +12,7 @@ import pytest
 from rooms import ROOT, a_room, read_until, run_to_end
 
 from grader.models import Limits
+from grader.sandbox import choose
 from grader.sandbox.base import Deadline, Sandbox, submission_bytes
 
 # Masked with /dev/null by the engine; and pressure figures, which anybody may open but not set without a capability.
@@ -29,6 +30,13 @@ def test_the_kernel_s_settings_cannot_be_written(seen: dict[str, Any]) -> None:
     assert len(seen["kernel_settings"]) == 3
     assert "worked" not in seen["kernel_settings"].values()
     assert set(seen["writable_files"]) <= HARMLESS
+
+
+def test_only_harmless_devices_are_there(seen: dict[str, Any]) -> None:
+    """What gives zeros, nothing, or random numbers, and terminals of its own; no disk, no memory, no log."""
+    harmless = {"null", "zero", "full", "random", "urandom", "tty", "console", "ptmx", "0"}
+    assert {Path(path).name for path in seen["devices"]} <= harmless
+    assert {"/dev/null", "/dev/urandom"} <= set(seen["devices"])
 
 
 def test_nobody_owns_the_process(seen: dict[str, Any]) -> None:
@@ -66,8 +74,8 @@ def test_one_processor_is_visible(seen: dict[str, Any]) -> None:
 
 
 def test_no_other_process_is_visible(seen: dict[str, Any]) -> None:
-    """The sandbox has process numbers of its own: an init and the program."""
-    assert len(seen["processes"]) == 2
+    """The sandbox has process numbers of its own, and the program is its first: no init whose descriptors are ours."""
+    assert seen["processes"] == ["1"]
 
 
 def test_the_host_s_secrets_are_not_there(seen: dict[str, Any]) -> None:
@@ -169,3 +177,39 @@ def test_standard_streams_are_the_only_way(sandbox: Sandbox) -> None:
     with a_room(sandbox, "print(input()[::-1], flush=True); input()") as room:
         room.send(b"drawer\n", time.monotonic() + 10)
         assert read_until(room, b"\n") == b"reward\n"
+
+
+@pytest.mark.docker
+def test_the_interpreter_is_the_image_s_only_program(docker_engine: None) -> None:
+    """No shell, compiler or package tool is in it, no set-user-id program, and nothing to install packages with."""
+    program = """
+import importlib.util, os, stat
+tools = {"sh", "bash", "dash", "apt", "apt-get", "dpkg", "pip", "pip3", "conda", "gcc", "cc", "g++", "c++", "clang",
+         "ld", "as", "make", "perl", "curl", "wget", "git", "su", "sudo", "mount"}
+found = set()
+for top, folders, files in os.walk("/"):
+    folders[:] = [f for f in folders if os.path.join(top, f) not in ("/proc", "/sys")]
+    for name in files:
+        path = os.path.join(top, name)
+        mode = os.lstat(path).st_mode
+        if stat.S_ISREG(mode) and mode & 0o6000:
+            found.add(path)
+        if mode & 0o111 and (name in tools or top in ("/bin", "/usr/bin", "/usr/sbin", "/usr/local/bin")):
+            found.add(path)
+found |= {name for name in ("pip", "ensurepip") if importlib.util.find_spec(name)}
+print(sorted(path for path in found if not os.path.basename(path).startswith("python3")))
+"""
+    docker = choose("docker")
+    docker.prepare(print)
+    assert run_to_end(docker, program) == "[]\n"
+
+
+def test_no_program_is_on_the_path_but_the_interpreter(sandbox: Sandbox) -> None:
+    """A submission that calls a shell or a compiler finds none, in either sandbox."""
+    program = """
+import os, shutil, subprocess
+print([name for name in ("sh", "bash", "gcc", "cc", "pip", "apt-get", "perl", "su", "mount") if shutil.which(name)])
+try: subprocess.run("true", shell=True)
+except FileNotFoundError: print("no shell")
+"""
+    assert run_to_end(sandbox, program) == "[]\nno shell\n"

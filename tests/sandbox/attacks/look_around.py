@@ -57,6 +57,7 @@ seen = {
     "processors": sorted(os.sched_getaffinity(0)),
     "processes": [path.name for path in Path("/proc").iterdir() if path.name.isdigit()],
     "working_folder": str(Path.cwd()),
+    "devices": [str(path) for path in Path("/dev").rglob("*") if path.is_char_device() or path.is_block_device()],
     "root": sorted(path.name for path in Path("/").iterdir()),
 }
 print(json.dumps(seen))

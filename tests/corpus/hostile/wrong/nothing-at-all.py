@@ -1,0 +1,5 @@
+# /// attack
+# tries = "nothing: stubs that raise"
+# base = "blank"
+# ///
+pass
