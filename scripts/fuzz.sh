@@ -18,7 +18,7 @@ for target; do
     echo "fuzz: $target for $seconds s, log in build/fuzz/$target.log"
     mkdir -p "build/fuzz/corpus/$target"
     nice "$python" tests/fuzz/drive.py "$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
-        -max_len=16384 -print_final_stats=1 -artifact_prefix="$found/$target-" \
+        -max_len=16384 -dict=tests/fuzz/words.dict -print_final_stats=1 -artifact_prefix="$found/$target-" \
         "build/fuzz/corpus/$target" "tests/fuzz/seeds/$target" >"build/fuzz/$target.log" 2>&1 || status=1
     grep -E '^stat::number_of_executed_units|^INFO: seed corpus' "build/fuzz/$target.log" || tail -n 5 "build/fuzz/$target.log"
 done

@@ -167,7 +167,8 @@ class Conversation(RuleBasedStateMachine):
         fresh = section != candidate._section or not candidate._alive
         honest = not self.manner and (not self.manner_of_import or not fresh) and (fresh or not self.spoilt)
         known = part in candidate._import_fault
-        starts = self.spawns_fail < 2
+        lost = bool(self.rooms) and self.rooms[-1].dead and not self.rooms[-1].closed
+        starts = self.spawns_fail + lost < 2
         candidate.enter(section)
         try:
             answer, _ = candidate.call("do", {"n": self.asked}, may_raise=may_raise)
