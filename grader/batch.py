@@ -132,7 +132,8 @@ def _start_server() -> None:
     # Where its socket goes. A folder of multiprocessing's own would stay for ever when we are killed.
     settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
     if not settings.get("tempdir"):
-        settings["tempdir"] = str(scratch.folder())
+        with contextlib.suppress(PermissionError):  # somebody else was there first: then there
+            settings["tempdir"] = str(scratch.folder())
     with _clean_start():
         forkserver.ensure_running()
 

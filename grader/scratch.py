@@ -57,5 +57,5 @@ def _home() -> Path:
     home.mkdir(mode=0o700, exist_ok=True)
     found = home.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o022:
-        raise PermissionError(f"{home} is another user's, or open to others; remove it, or set TMPDIR")
+        raise PermissionError(f"{home} is another user's, or open to others")
     return home

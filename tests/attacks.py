@@ -249,6 +249,8 @@ def faults(run: Run) -> list[str]:
         found.append(f"it took {run.seconds:.0f} s; its limits add up to {run.budget_s:.0f} s")
     if card.outcome is Outcome.rejected and card.score:
         found.append(f"it is rejected with a score of {card.score}")
+    # An attack that can see for itself whether it got through says so.
+    found += [line for line in card.output.splitlines() if line.startswith("WORKED")]
     judged = [line for line in card.criteria if fnmatch(line.id, card.run.only or "*")]
     for line in judged:
         said = f"{line.id} is {line.verdict.value}"

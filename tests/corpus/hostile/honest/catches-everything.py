@@ -1,7 +1,7 @@
 # /// attack
 # tries = "nothing: it wraps its calls in try, retries, and patches a helper of torch for its own use"
 # fails = []
-# keeps = ["*"]
+# keeps = ["[gcms]*.*"]
 # into = "scan.py"
 # slow = true
 # ///

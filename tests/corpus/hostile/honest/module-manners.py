@@ -1,7 +1,7 @@
 # /// attack
 # tries = "nothing: it has a main block, type checks, star imports, a global cache and an own __getattr__"
 # fails = []
-# keeps = ["*"]
+# keeps = ["[gcms]*.*"]
 # slow = true
 # ///
 import functools

@@ -1,7 +1,7 @@
 # /// attack
 # tries = "nothing: it decorates with no_grad, uses autocast off, hooks and a scripted helper"
 # fails = []
-# keeps = ["*"]
+# keeps = ["[gcms]*.*"]
 # into = "minigpt.py"
 # ///
 MiniGPT.prefill = torch.no_grad()(MiniGPT.prefill)

@@ -1,7 +1,7 @@
 # /// attack
 # tries = "nothing: it prints some megabytes of debugging at import"
 # fails = []
-# keeps = ["*"]
+# keeps = ["[gcms]*.*"]
 # slow = true
 # ///
 print("debug " * 500_000)

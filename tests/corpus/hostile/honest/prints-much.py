@@ -1,7 +1,7 @@
 # /// attack
 # tries = "nothing: it prints in every call, on both outputs, and logs"
 # fails = []
-# keeps = ["*"]
+# keeps = ["[gcms]*.*"]
 # docker = true
 # ///
 import logging

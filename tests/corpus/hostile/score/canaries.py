@@ -11,12 +11,13 @@ PLACES += [f"{root}@canary@" for root in glob.glob("/proc/[0-9]*/root")]
 PLACES += ["/etc/shadow", "/root/.ssh/id_rsa", "/proc/1/environ", "/proc/self/mountinfo"]
 for place in PLACES:
     try:
-        print(place, open(place, "rb").read(300))
+        if b"@token@" in open(place, "rb").read(300):
+            print("WORKED", place, flush=True)
     except OSError:
         pass
     try:
         with open(place, "a") as file:
             file.write("x")
-        print("WROTE", place)
+        print("WORKED", place, flush=True)
     except OSError:
         pass
