@@ -15,6 +15,7 @@ from grader.sandbox.base import SPARE_PROCESSES, Usage
 from grader.sandbox.owner import PREFIX, new_name, of_name
 
 EMPTY_WITHIN_S = 5.0
+NEAR = 0.95  # of a limit
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,11 @@ def _limit_was_reached(path: Path | None) -> bool:
     """Tell whether the group's own limit was; the kernel counts kills for want of memory elsewhere as well."""
     with contextlib.suppress(OSError, ValueError):
         if path is not None and path.name == "memory.oom_control":
-            return int((path.parent / "memory.failcnt").read_text()) > 0
+            # Its counter of failed charges stands still on some kernels. A charge comes in steps, so near is there.
+            most, limit = (
+                int((path.parent / f"memory.{name}_in_bytes").read_text()) for name in ("max_usage", "limit")
+            )
+            return most >= limit * NEAR
         if path is not None:
             return _field(path, "oom") > 0
     return True

@@ -125,16 +125,17 @@ def test_a_scope_of_systemd_is_read_back(monkeypatch: pytest.MonkeyPatch, tmp_pa
 @pytest.mark.parametrize(
     ("files", "used"),
     [
-        ({"memory.oom_control": "oom_kill 1\n", "memory.failcnt": "7\n"}, Usage(None, 1)),
-        ({"memory.oom_control": "oom_kill 1\n", "memory.failcnt": "0\n"}, Usage(None, 0, 1)),
-        ({"memory.oom_control": "oom_kill 0\n", "memory.failcnt": "0\n"}, Usage(None, 0)),
+        ({"memory.oom_control": "oom_kill 1\n", "memory.max_usage_in_bytes": "1000"}, Usage(None, 1)),
+        ({"memory.oom_control": "oom_kill 1\n", "memory.max_usage_in_bytes": "990"}, Usage(None, 1)),
+        ({"memory.oom_control": "oom_kill 1\n", "memory.max_usage_in_bytes": "700"}, Usage(None, 0, 1)),
+        ({"memory.oom_control": "oom_kill 0\n", "memory.max_usage_in_bytes": "1000"}, Usage(None, 0)),
         ({"memory.events": "oom 3\noom_kill 1\n"}, Usage(None, 1)),
         ({"memory.events": "oom 0\noom_kill 1\n"}, Usage(None, 0, 1)),
     ],
 )
 def test_a_kill_below_the_own_limit_is_the_machine_s(tmp_path: Path, files: dict[str, str], used: Usage) -> None:
     """The kernel counts every kill for want of memory; one at the sandbox's own limit is the submission's doing."""
-    for name, text in files.items():
+    for name, text in {"memory.limit_in_bytes": "1000", **files}.items():
         (tmp_path / name).write_text(text)
     assert cgroup.Meter(None, tmp_path / next(iter(files))).read() == used
 
