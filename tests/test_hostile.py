@@ -33,6 +33,7 @@ MARKS = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in SANDBO
 # Of docs/threat-model.md's attackers; `honest` and `wrong` are the controls, without an attack.
 GROUPS = {"files", "kernel", "parsers", "protocol", "python", "reports", "resources", "score", "timing"}
 CONTROLS = {"honest": 8, "wrong": 4}
+WRONG, RIGHT = "doubled-product", "prints-much"  # by which the judging itself is tried
 # What a reader's eye or terminal obeys instead of seeing it.
 OBEYED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -40,7 +41,8 @@ OBEYED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u20
 def chosen(config: pytest.Config, sandbox: str) -> list[Attack]:
     """Give the attacks that this run grades in a sandbox."""
     everything = config.getoption("--all-attacks")
-    named = [attack for attack in CORPUS if attack.path.match(f"{config.getoption('--attacks')}.py")]
+    glob = f"{config.getoption('--attacks')}.py"
+    named = [attack for attack in CORPUS if attack.path.match(glob) or attack.name in (WRONG, RIGHT)]
     return named if everything else [a for a in named if not a.slow and (sandbox == "bubblewrap" or a.docker)]
 
 
@@ -203,7 +205,7 @@ def test_reports_show_what_they_hold_and_obey_none_of_it(host: Host, sandbox: st
 def test_a_run_that_does_not_hold_is_seen(host: Host) -> None:
     """Judged by another block, a wrong solution is one that should have kept its points, and a right one a forger."""
     runs = host.graded("bubblewrap")
-    wrong, right = runs["doubled-product"], runs["prints-much"]
+    wrong, right = runs[WRONG], runs[RIGHT]
     assert wrong.faults == right.faults == []
     strict = replace(wrong, attack=wrong.attack.model_copy(update={"keeps": ("*",)}))
     assert [fault.split(",")[0] for fault in attacks.faults(strict)] == ["matmul.forward is wrong_answer"]
