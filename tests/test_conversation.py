@@ -75,6 +75,7 @@ class Room:
 
     best_effort = ()
     image = None
+    runtime = None
 
     def __init__(self, world: Conversation) -> None:
         self.world = world

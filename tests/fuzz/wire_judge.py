@@ -32,6 +32,7 @@ class ScriptedRoom:
 
     best_effort = ()
     image = None
+    runtime = None
 
     def __init__(self, manners: int, script: Script) -> None:
         self.manners, self.script = manners, script
