@@ -16,7 +16,7 @@ demo: ## grade submissions/alice in a real sandbox and say where the report is
 
 test: ## run every test, both sandboxes for real
 	@sh scripts/setup.sh test
-	@sh scripts/with_engine.sh sh scripts/with_image.sh $(PYTHON) -m pytest $(PYTEST_ARGS)
+	@sh scripts/with_engine.sh sh scripts/with_image.sh sh scripts/run_tests.sh $(PYTEST_ARGS)
 
 lint: ## check format, lint and types
 	@sh scripts/setup.sh demo

@@ -200,6 +200,8 @@ class _Witness:
         except Exception:  # however a stream ends that is closed under its reader, or by an engine that dies
             pass
         self._is_over.set()
+        with contextlib.suppress(Exception):
+            self._stream._response.close()  # which the stream's own close leaves open, and its connection with it
 
     def who_else(self, runs: bool) -> str | None:
         """Say what ended the container or the way to it, unless it ended by itself; runs is what the engine says."""
