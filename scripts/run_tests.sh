@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run every test: those that only compute side by side, then those that grade, measure or count what is left behind.
+# Run every test: most side by side, in two processes, then what fills both processors by itself or looks at every process.
 # With arguments: one pytest with them.
 set -eu
 cd "$(dirname "$0")/.."
@@ -7,11 +7,12 @@ python=.venv/bin/python
 
 [ $# -eq 0 ] || exec "$python" -m pytest "$@"
 
-alone="tests/kit/test_graded.py tests/report/test_browser.py"
-ignored=$(printf -- '--ignore=%s ' $alone)
-status=0
+alone="tests/kit/test_graded.py tests/test_crash.py tests/test_hostile.py tests/test_samples.py tests/test_validity.py"
 # shellcheck disable=SC2086 # one word a path
-"$python" -m pytest -n 2 --dist load -q tests/kit tests/report tests/fuzz $ignored || status=$?
+others=$(printf -- '--ignore=%s ' $alone)
+status=0
 # shellcheck disable=SC2086
-"$python" -m pytest $alone tests/sandbox tests/test_*.py || status=$?
+"$python" -m pytest -n 2 --dist loadfile -q $others tests || status=$?
+# shellcheck disable=SC2086
+"$python" -m pytest $alone || status=$?
 exit "$status"
