@@ -34,8 +34,9 @@ def doctor(
     reports = doctor.diagnose()
     if as_json:
         print(doctor.as_json(reports))
-    for report in () if as_json else reports:
-        _show(report)
+    else:
+        for report in reports:
+            _show(report)
     return 0 if any(report.sound for report in reports) else 3
 
 

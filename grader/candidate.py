@@ -60,7 +60,7 @@ class _Frame(_Strict):
 
 class _Error(_Strict):
     type: Annotated[str, Field(max_length=100)]
-    message: Annotated[str, Field(max_length=4096)]
+    message: Annotated[str, Field(max_length=MESSAGE_CHARS)]
     frames: Annotated[list[_Frame], Field(max_length=12)]
     memory: bool
     value_error: bool

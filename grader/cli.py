@@ -96,8 +96,12 @@ def grade(
     from grader.sandbox import choose
 
     wall, reports = choose(sandbox), store.Store(out)
+
+    def written_to() -> list[Path]:
+        return [*reports.folders(), *(path.parent for path in extra.values())]
+
     try:
-        store.sweep([*reports.folders(), *(path.parent for path in extra.values())])
+        store.sweep(written_to())
         wall.prepare(_say)
         how = {"sandbox": wall.name, "allow_weak_sandbox": allow_weak_sandbox, "kit": kit, "only": only}
         todo = _jobs(paths, out, lines, seed, how)
@@ -105,7 +109,7 @@ def grade(
         cards, failed = _run(todo, kept, jobs, lines, reports, as_json, first)
         failed |= _finish(cards, lines, reports, extra, as_json)
     finally:
-        _clean_up(wall, [*reports.folders(), *(path.parent for path in extra.values())])
+        _clean_up(wall, written_to())
     if failed or any(card.score is None for card in cards):
         return 3
     return int(min_score is not None and any(card.score < min_score for card in cards if card.score is not None))

@@ -18,9 +18,7 @@ from grader.checks.timing import Clock, expect_ratio_below
 from grader.models import Evidence, Rubric, jsonable
 
 LONG = 700
-WHOLE = (
-    0.8  # of a recompute for each token, the prompt included: taken in one token at a time, that comes to 0.3 to 0.5
-)
+WHOLE = 0.8  # of a recompute for each token, the prompt included; one taken in a token at a time comes to 0.3 to 0.5
 STEPS = 4  # decode steps timed as one, so that a recompute now and then shows
 SIZES = {"vocab_size": 65, "block_size": 832, "n_layer": 2, "n_head": 4, "n_embd": 128}
 

@@ -142,19 +142,20 @@ def _end(room: Room) -> list[str]:
     started = time.monotonic()
     room.close()
     took_s = time.monotonic() - started
-    while left := _with_token(token):
+    while left := processes_with(token):
         if time.monotonic() > started + GONE_WITHIN_S:
             return [f"process {left[0]} is still there"]
         time.sleep(0.02)
     return [f"closing took {took_s:.0f} s"] if took_s > GONE_WITHIN_S else []
 
 
-def _with_token(token: str) -> list[str]:
+def processes_with(token: str) -> list[int]:
+    """Give the processes of this machine whose command line holds token; a zombie has none."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             if token.encode() in (folder / "cmdline").read_bytes():
-                found.append(folder.name)
+                found.append(int(folder.name))
         except OSError:
             continue
     return found

@@ -17,6 +17,7 @@ from rooms import ROOT, a_room, read_until
 from grader.models import Limits
 from grader.sandbox import choose
 from grader.sandbox.base import Room, Sandbox
+from grader.sandbox.doctor import processes_with
 
 # A program with a grandchild in a session of its own, which ignores polite signals. Both carry the token.
 STUBBORN = """
@@ -59,18 +60,6 @@ while b"up" not in room.receive(time.monotonic() + 60): pass
 print("open", flush=True)
 time.sleep(300)
 """
-
-
-def processes_with(token: str) -> list[int]:
-    """Give the processes of this machine whose command line holds token; a zombie has none."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if token.encode() in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
 
 
 def groups_of(pid: int) -> list[Path]:

@@ -7,9 +7,10 @@ import uuid
 
 import pytest
 from rooms import a_room, read_until, run_to_end
-from test_cleanup import processes_with, wait_until_gone
+from test_cleanup import wait_until_gone
 
 from grader.sandbox.base import Sandbox, SandboxGone
+from grader.sandbox.doctor import processes_with
 
 CLOSED_WITHIN_S = 8.0
 

@@ -1,5 +1,5 @@
 # /// attack
-# tries = "patches the worker so that everyserver is computed when the operands come, before any clock runs"
+# tries = "patches the worker so that every product is computed when the operands come, before any clock runs"
 # only = "matmul.timing"
 # fails = ["matmul.timing"]
 # slow = true
