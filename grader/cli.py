@@ -296,15 +296,12 @@ def _clean_up(wall: Sandbox, folders: list[Path]) -> None:
     """Take away what children left that were killed, and what was not written to its end."""
     from grader import store
 
-    # Ctrl-C has had its say. Only the main thread may set handlers, and it is where `grade` runs.
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in INTERRUPTS}
-    try:
-        store.sweep(folders, ours=True)
-        with suppress(HarnessError):  # an engine that is gone: the next start sweeps
-            wall.sweep()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    # Ctrl-C has had its say: nothing that follows takes long, and a handler put back would not live through Python's end.
+    for number in INTERRUPTS:
+        signal.signal(number, signal.SIG_IGN)
+    store.sweep(folders, ours=True)
+    with suppress(HarnessError):  # an engine that is gone: the next start sweeps
+        wall.sweep()
 
 
 def _say(text: str) -> None:

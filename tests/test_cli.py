@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -35,8 +35,9 @@ class Wall:
 
 
 @pytest.fixture
-def grade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def grade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
     """Run `grade` in tmp_path with the child above and no real sandbox."""
+    handlers = {number: signal.getsignal(number) for number in cli.INTERRUPTS}  # a run ends deaf to them
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(batch, "run", partial(batch.run, work=grade_as_told))
     monkeypatch.setattr(sandbox, "choose", lambda name: Wall())
@@ -44,7 +45,9 @@ def grade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]
         (tmp_path / name).mkdir()
         (tmp_path / name / "minigpt.py").write_text(order)
     (tmp_path / "broken.zip").write_text("no archive")
-    return lambda *arguments: cli.run(cli.app, "grade", [str(argument) for argument in arguments])
+    yield lambda *arguments: cli.run(cli.app, "grade", [str(argument) for argument in arguments])
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def card(tmp_path: Path, name: str) -> Scorecard:

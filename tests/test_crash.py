@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -31,9 +32,8 @@ MARK = "GRADER_TEST_RUN"
 class Run:
     """One `grade` of a right submission and one that never ends, and all that it leaves on this machine."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        self.reports, self.tmp, self.token = folder / "reports", folder / "tmp", uuid.uuid4().hex
-        self.tmp.mkdir(exist_ok=True)
+    def __init__(self, folder: Path, tmp: Path, *arguments: str) -> None:
+        self.reports, self.tmp, self.token = folder / "reports", tmp, uuid.uuid4().hex
         for name, source in {"fast": (REFERENCE / "matmul.py").read_text(), "slow": NEVER_ENDS}.items():
             (folder / name).mkdir(exist_ok=True)
             (folder / name / "matmul.py").write_text(source)
@@ -116,13 +116,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     runs: list[Run] = []
 
     def started(*arguments: str) -> Run:
-        runs.append(Run(tmp_path, *arguments))
+        runs.append(Run(tmp_path, Path(tmp), *arguments))
         return runs[-1]
 
-    yield started
-    for run in runs:
-        run.process.kill()
-        run.process.communicate()
+    with tempfile.TemporaryDirectory(dir="/tmp") as tmp:  # a short path: sockets lie below it
+        yield started
+        for run in runs:
+            run.process.kill()
+            run.process.communicate()
 
 
 # --- interrupted ------------------------------------------------------------------------------------------------------

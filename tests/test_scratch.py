@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,10 @@ MAKE = "import time; from grader import scratch; print(scratch.folder(), flush=T
 
 
 @pytest.fixture
-def tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
+def tmp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir="/tmp") as made:  # a short path: sockets lie below it
+        monkeypatch.setattr(tempfile, "tempdir", made)
+        yield Path(made)
 
 
 def maker(tmp: Path) -> tuple[subprocess.Popen[str], Path]:
@@ -48,6 +51,19 @@ def test_what_a_killed_process_left_is_swept(tmp: Path) -> None:
     assert scratch.sweep() == 1
     assert not left.exists() and kept.is_dir()
     live.communicate("0")
+
+
+def test_a_long_way_to_temporary_files_is_not_taken(tmp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The path of a socket has a limit of the kernel's, and a server of ours listens in such a folder."""
+    far = tmp / ("long-" * 20)
+    far.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(far))
+    made = scratch.folder()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(made / "listener-12345678"))
+    assert made.parent == Path(f"/tmp/grader-{os.getuid()}") and not [*far.iterdir()]
+    made.joinpath("listener-12345678").unlink()
+    made.rmdir()
 
 
 def test_a_folder_that_others_can_change_is_not_used(tmp: Path) -> None:
