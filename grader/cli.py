@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SEEDS = 2**31
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MESSAGE_CHARS = 2000
+NAMES = 10  # that one message lists
 RUBRIC_HELP = "The rubric.  [default: rubrics/minigpt-matmul.toml]"
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -224,7 +225,7 @@ def _run(
 
     Gives the scorecards as ordered, and whether one could not be written.
     """
-    from grader import batch, terminal
+    from grader import batch, capacity, terminal
     from grader.models import Event
 
     order = {job.name: i for i, job in enumerate(jobs)}
@@ -233,6 +234,10 @@ def _run(
     criteria = len(_selected(jobs[0].only, rubric))
     done = {card.submission.name for card in kept}
     todo = [job for job in jobs if job.name not in done]
+    most, bound = capacity.at_most(rubric.limits)
+    if min(at_once, len(todo)) > most:
+        _say(f"{most} at once rather than {at_once}: {bound}")
+        at_once = most
     with terminal.display(len(todo), criteria) as shown, closing(batch.run(todo, at_once, first=first)) as said:
         try:
             for card in kept:
@@ -250,10 +255,16 @@ def _run(
                     print(item.to_json(indent=None), flush=True)
         except KeyboardInterrupt:
             shown.say(f"interrupted; the {len(cards)} of {len(jobs)} that were finished are kept in {store.folder}")
+            if left := [name for name in order if name not in {card.submission.name for card in cards}]:
+                shown.say(f"left: {_some(left)}; the same command with --resume goes on with them")
             with suppress(HarnessError):
                 store.index(rubric)
             raise
     return sorted(cards, key=lambda card: order[card.submission.name]), failed
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:NAMES]) + (f" and {len(names) - NAMES} more" if len(names) > NAMES else "")
 
 
 def _reported(card: Scorecard, rubric: Rubric, store: Store, shown: Display, new: bool = False) -> bool:
@@ -296,7 +307,7 @@ def _clean_up(wall: Sandbox, folders: list[Path]) -> None:
     """Take away what children left that were killed, and what was not written to its end."""
     from grader import store
 
-    # Ctrl-C has had its say: nothing that follows takes long, and a handler put back would not live through Python's end.
+    # Ctrl-C has had its say. What follows takes no time, and a handler put back would not live through Python's end.
     for number in INTERRUPTS:
         signal.signal(number, signal.SIG_IGN)
     store.sweep(folders, ours=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +45,15 @@ def display(total: int, criteria: int) -> Iterator[Display]:
     """Open the display that fits where standard error leads."""
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI"):
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         with Progress(
             SpinnerColumn(),
@@ -53,22 +62,31 @@ def display(total: int, criteria: int) -> Iterator[Display]:
             MofNCompleteColumn(),
             TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
+            TimeRemainingColumn(),
             console=Console(stderr=True, highlight=False),
             transient=True,
         ) as progress:
             yield Live(progress, total, criteria)
     else:
-        yield Lines()
+        yield Lines(total)
 
 
 class Lines:
-    """One line for each submission when it is done, and for what takes long before."""
+    """One line for each submission when it is done, with the time that is left, and for what takes long before."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._finished, self._started = total, 0, time.monotonic()
 
     def event(self, event: Event) -> None:
         pass
 
     def done(self, card: Scorecard) -> None:
-        self.say(f"{card.submission.name}: {sentence(card)}")
+        self._finished += 1
+        left = self._total - self._finished
+        left_s = (time.monotonic() - self._started) / self._finished * left
+        ahead = f", about {duration(left_s)} left" if left else ""
+        count = f"[{self._finished} of {self._total}{ahead}] " if self._total > 1 else ""
+        self.say(f"{count}{card.submission.name}: {sentence(card)}")
 
     def say(self, text: str) -> None:
         print(safe(text), file=sys.stderr, flush=True)
@@ -83,6 +101,7 @@ class Live:
         assert isinstance(progress, Progress)
         self._progress = progress
         self._alone = total == 1
+        self._all = None if self._alone else progress.add_task("", total=total, name="all")
         self._criteria = criteria
         self._tasks: dict[str, TaskID] = {}
 
@@ -101,6 +120,8 @@ class Live:
         task = self._tasks.pop(card.submission.name, None)
         if task is not None:
             self._progress.remove_task(task)
+        if self._all is not None:
+            self._progress.advance(self._all)
         self.say(f"{card.submission.name}: {sentence(card)}")
 
     def say(self, text: str) -> None:
@@ -109,6 +130,14 @@ class Live:
     def _line(self, text: str, verdict: Verdict) -> None:
         style = "" if verdict in FINE else "yellow" if verdict is Verdict.inconclusive else "red"
         self._progress.console.print(safe(text), style=style, markup=False, soft_wrap=True)
+
+
+def duration(seconds: float) -> str:
+    """Give a rough time for people: 40 s, 12 min, 3 h."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def mark(verdict: Verdict) -> str:

@@ -38,9 +38,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "grade": {"candidate", "judge", "kit", "sandbox", "score", "submission"},
     "preload": {"grade", "judge"},
     "scratch": set(),
+    "capacity": set(),
     "batch": {"grade", "preload", "score", "scratch"},
     "terminal": {"intake"},
-    "cli": {"batch", "rubric", "sandbox", "store", "submission", "terminal"},
+    "cli": {"batch", "capacity", "rubric", "sandbox", "store", "submission", "terminal"},
     "validity": {"batch", "report", "rubric", "sandbox", "store"},
     "admin": {"cli", "fixtures", "kit", "report", "rubric", "sandbox", "store", "terminal", "validity"},
 }

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 import pytest
 from children import below, grade_as_told, wait_until
 
-from grader import __version__, admin, batch, cli, sandbox
+from grader import __version__, admin, batch, capacity, cli, sandbox, terminal
 from grader.errors import HarnessError
 from grader.models import Scorecard
 from grader.project import DEFAULT_RUBRIC
@@ -356,6 +357,33 @@ def test_on_a_terminal_criteria_scroll_by(grade: Callable[..., int], tmp_path: P
     assert quiet.stderr.count(b"\n") == 1 and b"\x1b" not in quiet.stderr + quiet.stdout
 
 
+def test_a_batch_says_how_far_it_is(grade: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    """Each line counts, and says how long the rest will take; a single submission needs neither."""
+    grade("alice", "bob")
+    first, second = (line for line in capsys.readouterr().err.splitlines() if line.startswith("["))
+    assert re.match(r"\[1 of 2, about \d+ s left\] (alice|bob): ", first) and second.startswith("[2 of 2] ")
+    grade("alice")
+    assert "\nalice: 100 of 100" in capsys.readouterr().err
+
+
+def test_the_time_that_is_left_follows_the_pace() -> None:
+    """Rough, in the unit that people would use."""
+    assert [terminal.duration(s) for s in (0.4, 119, 120, 7199, 7200, 90_000)] == [
+        "0 s", "119 s", "2 min", "120 min", "2 h", "25 h",
+    ]  # fmt: skip
+
+
+def test_more_at_once_than_the_machine_can_take_is_said(
+    grade: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--jobs is bounded, loudly, and everything is graded."""
+    monkeypatch.setattr(capacity, "at_most", lambda limits: (1, "for the test"))
+    assert grade("alice", "bob", "-j", "2") == 0
+    assert "1 at once rather than 2: for the test" in capsys.readouterr().err
+    assert grade("alice", "-j", "2") == 0
+    assert "at once" not in capsys.readouterr().err
+
+
 def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(grade: Callable[..., int], tmp_path: Path) -> None:
     """Interrupted, `grade` ends its children, keeps finished scorecards and their index, and says so."""
     (tmp_path / "slow").mkdir()
@@ -379,6 +407,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(grade: Callabl
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert b"interrupted; the 1 of 2 that were finished are kept in reports" in err and b"Traceback" not in err
+    assert b"left: slow; the same command with --resume goes on with them" in err
     assert card(tmp_path, "alice").outcome == "graded" and (tmp_path / "reports/index.html").exists()
     wait_until(lambda: not [pid for pid in family if Path(f"/proc/{pid}").exists()])
 

@@ -133,7 +133,9 @@ def ask_judge(line: Line, call_id: str, left: torch.Tensor, right: torch.Tensor)
 def seed(value: int) -> None:
     random.seed(value)
     numpy.random.seed(value % 2**32)
-    torch.default_generator.manual_seed(value)  # manual_seed looks for devices each time, which takes longer than a call
+    torch.default_generator.manual_seed(
+        value
+    )  # manual_seed looks for devices each time, which takes longer than a call
 
 
 def hide_grader(folder: Path) -> None:
