@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import torch
@@ -22,6 +22,7 @@ Once = Callable[[Any, Callable[[], None]], None]
 # A logit may differ by this much when only later tokens changed: rounding, which sharp attention amplifies.
 LEAK = {"ordinary": 6e-5, "sharp": 2e-3}
 LONGEST = 1024
+SHARED, ENOUGH = 24, 32  # characters that texts generated as one batch share at least, and that are generated at most
 NOISE = 1e-5  # of a gradient entry that is zero in exact arithmetic
 TIE = 4e-3  # two best logits of a fresh model nearer than this are drawn again
 
@@ -299,30 +300,37 @@ def check_trained_model_writes_the_expected_text(
     checkpoint = fixtures.load(positions)
     case = GPTCase(dict(checkpoint.config), dict(checkpoint.weights), 1)
     model = RemoteGPT(candidate, case)
-    groups: dict[tuple[int, int], list[fixtures.Prompt]] = {}
-    for prompt in checkpoint.prompts:
-        groups.setdefault((len(prompt.prompt), len(prompt.expected)), []).append(prompt)
-    for (length, new), prompts in groups.items():
-        idx = torch.tensor([checkpoint.encode(p.prompt) for p in prompts])
-        tokens = model.generate(idx, new, use_cache=False, strict_dtype=True).tokens
-        for row, prompt in zip(tokens.tolist(), prompts, strict=True):
-            actual = checkpoint.decode(row[length:])
-            strip: Evidence = {
-                "prompt": prompt.prompt,
-                "expected": prompt.expected,
-                "actual": actual,
-                "first_wrong": None,
-            }
-            if actual == prompt.expected:
+    for start, end, texts in together(checkpoint.prompts):
+        idx = torch.tensor([checkpoint.encode(text[:start]) for text in texts])
+        tokens = model.generate(idx, end - start, use_cache=False, strict_dtype=True).tokens
+        for row, text in zip(tokens.tolist(), texts, strict=True):
+            prompt, expected, actual = text[:start], text[start:end], checkpoint.decode(row[start:])
+            strip: Evidence = {"prompt": prompt, "expected": expected, "actual": actual, "first_wrong": None}
+            if actual == expected:
                 evidence.setdefault("tokens", strip)
                 continue
-            at = next(i for i, (a, b) in enumerate(zip(actual, prompt.expected, strict=True)) if a != b)
-            strip |= {"first_wrong": at, "top2": best_two(model, checkpoint, prompt.prompt + prompt.expected[:at])}
+            at = next(i for i, (a, b) in enumerate(zip(actual, expected, strict=True)) if a != b)
+            strip |= {"first_wrong": at, "top2": best_two(model, checkpoint, prompt + expected[:at])}
             raise wrong(
-                f"the text after {prompt.prompt[-24:]!r} leaves the expected one at character {at + 1}: "
-                f"{actual[max(0, at - 12) : at + 12]!r}, expected {prompt.expected[max(0, at - 12) : at + 12]!r}",
+                f"the text after {prompt[-24:]!r} leaves the expected one at character {at + 1}: "
+                f"{actual[max(0, at - 12) : at + 12]!r}, expected {expected[max(0, at - 12) : at + 12]!r}",
                 tokens=strip,
             )
+
+
+def together(prompts: Iterable[fixtures.Prompt]) -> Iterator[tuple[int, int, list[str]]]:
+    """Give start, end and whole texts of each batch: every point on a greedy path is a prompt as well, so paths that
+    share enough of their length are taken from the latest of their starts to the earliest of their ends."""
+    start, end, texts = 0, 0, list[str]()
+    for prompt in sorted(prompts, key=lambda prompt: len(prompt.prompt)):
+        text = prompt.prompt + prompt.expected
+        if texts and min(end, len(text)) - len(prompt.prompt) < SHARED:
+            yield max(start, end - ENOUGH), end, texts
+            texts = []
+        start, end = len(prompt.prompt), min(end, len(text)) if texts else len(text)
+        texts.append(text)
+    if texts:
+        yield max(start, end - ENOUGH), end, texts
 
 
 def best_two(model: RemoteGPT, checkpoint: fixtures.Checkpoint, text: str) -> list[JsonValue]:
