@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "batch": {"grade", "preload", "score", "scratch"},
     "terminal": {"intake"},
     "cli": {"batch", "capacity", "rubric", "sandbox", "store", "submission", "terminal"},
-    "validity": {"batch", "report", "rubric", "sandbox", "store"},
+    "validity": {"batch", "report", "rubric", "sandbox", "scratch", "store"},
     "admin": {"cli", "fixtures", "kit", "report", "rubric", "sandbox", "store", "terminal", "validity"},
 }
 WORKER_ALSO = {"torch", "safetensors", "numpy", "pytest"}  # what is promised to a submission anyway, and the wire

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from grader import admin, cli
 from grader.errors import UsageError
 from grader.models import CheckResult, CriterionResult, Outcome, RunInfo, Scorecard, SubmissionInfo, Verdict
 from grader.project import CHECKS
@@ -118,6 +119,14 @@ def test_the_check_that_alone_catches_an_entry_is_named() -> None:
     result = measure([bad], {("bad", 1): card("bad", a_b="wrong_answer", c_d="accepted")}, 1)
     assert result.sound and result.sole_check == {"a.b:claim": ("bad",)} and result.sole_criterion == {"a.b": ("bad",)}
     assert result.margins[0].smallest_wrong == 1.5
+
+
+def test_a_corpus_without_entries_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """A glob that matches nothing, or a folder that is not there, is a usage error, never a green run."""
+    for arguments in (["--match", "no-such-entry"], ["--corpus", "/nowhere"]):
+        assert cli.run(admin.app, "grader", ["validity", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert "no-such-entry" in said and "/nowhere" in said
 
 
 def test_a_patch_that_no_longer_applies_is_an_error(tmp_path: Path) -> None:

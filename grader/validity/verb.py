@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
@@ -30,7 +29,8 @@ def validity(
 
     from rich.console import Console
 
-    from grader import batch
+    from grader import batch, scratch
+    from grader.errors import UsageError
     from grader.models import Job, Scorecard, Verdict
     from grader.report.html import render_validity
     from grader.rubric import digest, load
@@ -41,33 +41,34 @@ def validity(
 
     console = Console(stderr=True, soft_wrap=True)
     entries = [entry for entry in entries_of.load(corpus) if fnmatch(entry.name, match)][::every]
+    if not entries:
+        raise UsageError(f"no entry of {corpus} has a name that matches {match!r}")
     lines = load(rubric)
     first = secrets.randbelow(2**31) if seed is None else seed
     backend = choose(sandbox)
     backend.prepare(lambda text: console.print(text, highlight=False))
     started = time.monotonic()
     cards: dict[tuple[str, int], Scorecard] = {}
-    with tempfile.TemporaryDirectory(prefix="grader-corpus-") as folder:
-        for entry in entries:
-            entry.lay(Path(folder) / entry.name)
-        todo = [
-            Job(
-                path=str(Path(folder) / entry.name), name=entry.name, rubric=lines, rubric_digest=digest(lines),
-                sandbox=backend.name, seed=one, only=entry.scope,
+    scratch.sweep()
+    folder = scratch.folder()  # gone with this process, or with the next that starts where this one is killed
+    for entry in entries:
+        entry.lay(folder / entry.name)
+    todo = [
+        Job(
+            path=str(folder / entry.name), name=entry.name, rubric=lines, rubric_digest=digest(lines),
+            sandbox=backend.name, seed=one, only=entry.scope,
+        )
+        for one in range(first, first + seeds)
+        for entry in entries
+    ]  # fmt: skip
+    for item in batch.run(todo, jobs):
+        if isinstance(item, Scorecard):
+            cards[item.submission.name, item.run.seed] = item
+            lost = [line.id for line in item.criteria if line.verdict not in (Verdict.accepted, Verdict.not_applicable)]
+            console.print(
+                f"{len(cards)}/{len(todo)} {item.submission.name}: {', '.join(lost) or 'all accepted'}",
+                highlight=False,
             )
-            for one in range(first, first + seeds)
-            for entry in entries
-        ]  # fmt: skip
-        for item in batch.run(todo, jobs):
-            if isinstance(item, Scorecard):
-                cards[item.submission.name, item.run.seed] = item
-                lost = [
-                    line.id for line in item.criteria if line.verdict not in (Verdict.accepted, Verdict.not_applicable)
-                ]
-                console.print(
-                    f"{len(cards)}/{len(todo)} {item.submission.name}: {', '.join(lost) or 'all accepted'}",
-                    highlight=False,
-                )
     result = measure(entries, cards, time.monotonic() - started)
     out.mkdir(parents=True, exist_ok=True)
     write(out / "validity.json", json.dumps(result.model_dump(mode="json"), indent=1))
