@@ -22,7 +22,7 @@ Once = Callable[[Any, Callable[[], None]], None]
 # A logit may differ by this much when only later tokens changed: rounding, which sharp attention amplifies.
 LEAK = {"ordinary": 6e-5, "sharp": 2e-3}
 LONGEST = 1024
-SHARED, ENOUGH = 24, 32  # characters that texts generated as one batch share at least, and that are generated at most
+TEXT = 24  # characters of each golden text that are generated: enough to read
 NOISE = 1e-5  # of a gradient entry that is zero in exact arithmetic
 TIE = 4e-3  # two best logits of a fresh model nearer than this are drawn again
 
@@ -319,18 +319,18 @@ def check_trained_model_writes_the_expected_text(
 
 
 def together(prompts: Iterable[fixtures.Prompt]) -> Iterator[tuple[int, int, list[str]]]:
-    """Give start, end and whole texts of each batch: every point on a greedy path is a prompt as well, so paths that
-    share enough of their length are taken from the latest of their starts to the earliest of their ends."""
+    """Give start, end and whole texts of each batch: every point on a greedy path is a prompt as well, so paths of
+    about the same length are taken up where the shortest has TEXT characters to go."""
     start, end, texts = 0, 0, list[str]()
     for prompt in sorted(prompts, key=lambda prompt: len(prompt.prompt)):
         text = prompt.prompt + prompt.expected
-        if texts and min(end, len(text)) - len(prompt.prompt) < SHARED:
-            yield max(start, end - ENOUGH), end, texts
+        if texts and min(end, len(text)) - len(prompt.prompt) < TEXT:
+            yield max(start, end - TEXT), end, texts
             texts = []
         start, end = len(prompt.prompt), min(end, len(text)) if texts else len(text)
         texts.append(text)
     if texts:
-        yield max(start, end - ENOUGH), end, texts
+        yield max(start, end - TEXT), end, texts
 
 
 def best_two(model: RemoteGPT, checkpoint: fixtures.Checkpoint, text: str) -> list[JsonValue]:
