@@ -320,17 +320,17 @@ def check_trained_model_writes_the_expected_text(
 
 def together(prompts: Iterable[fixtures.Prompt]) -> Iterator[tuple[int, int, list[str]]]:
     """Give start, end and whole texts of each batch: every point on a greedy path is a prompt as well, so paths of
-    about the same length are taken up where the shortest has TEXT characters to go."""
+    about the same length are taken up where the longest prompt ends."""
     start, end, texts = 0, 0, list[str]()
     for prompt in sorted(prompts, key=lambda prompt: len(prompt.prompt)):
         text = prompt.prompt + prompt.expected
         if texts and min(end, len(text)) - len(prompt.prompt) < TEXT:
-            yield max(start, end - TEXT), end, texts
+            yield start, min(end, start + TEXT), texts
             texts = []
         start, end = len(prompt.prompt), min(end, len(text)) if texts else len(text)
         texts.append(text)
     if texts:
-        yield max(start, end - TEXT), end, texts
+        yield start, min(end, start + TEXT), texts
 
 
 def best_two(model: RemoteGPT, checkpoint: fixtures.Checkpoint, text: str) -> list[JsonValue]:
