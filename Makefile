@@ -5,7 +5,7 @@ SAMPLE ?= submissions/alice
 PYTEST_ARGS ?=
 SECONDS ?= 60
 
-.PHONY: help demo test lint validity fuzz soak attack bench image fixtures clean
+.PHONY: help demo test lint validity fuzz soak attack bench timing image fixtures clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -39,6 +39,10 @@ fuzz: ## fuzz the wire and the door, SECONDS=60 for each of four targets
 bench: ## measure the figures of bench/README.md
 	@sh scripts/setup.sh demo
 	$(PYTHON) bench/grade_wall.py
+
+timing: ## judge the timing criteria 200 times in each of 42 cells: variant, sandbox, busy loops beside (hours)
+	@sh scripts/setup.sh test
+	@sh scripts/with_engine.sh sh scripts/with_image.sh $(PYTHON) bench/timing_luck.py
 
 soak: ## grade 200 submissions with a grader that is killed ten times; fails on any trace or wrong verdict (minutes)
 	@sh scripts/setup.sh demo
