@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -63,6 +63,41 @@ def _show(report: Report) -> None:
         name = found.promise if found.required else f"{found.promise} (not required)"
         table.add_row(name, found.tested, result, style="" if found.result == "held" else styles[found.result])
     console.print(table)
+
+
+@app.command()
+def node(
+    address: Annotated[str, typer.Argument(help="Of the Dask scheduler, like tcp://10.0.0.1:8786.")],
+    sandbox: Annotated[Literal["docker", "bubblewrap"], typer.Option(help="What submissions run in.")] = "docker",
+    host: Annotated[
+        str | None, typer.Option(metavar="IP", help="Where the others reach this machine.", show_default=False)
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            metavar="N",
+            help="Submissions at once; else by processors and memory.",
+            show_default=False,
+        ),
+    ] = None,
+    allow_weak_sandbox: Annotated[
+        bool, typer.Option("--allow-weak-sandbox", help="Join where the sandbox lacks a required promise.")
+    ] = False,
+) -> int:
+    """Grade for `grade --cluster`: attack this machine's sandbox, then join a Dask cluster as a node, until ended."""
+    from grader.cluster import join
+    from grader.sandbox import doctor
+
+    report = doctor.examine(sandbox)
+    if not report.sound:
+        _show(report)
+        if report.fault or not allow_weak_sandbox:
+            return 3
+    join(address, host, sandbox, jobs)
+    return 0
 
 
 @app.command()

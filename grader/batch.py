@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -29,6 +30,9 @@ from grader import __version__, score, scratch
 from grader.errors import GraderError, HarnessError
 from grader.models import Event, Frozen, Job, RunInfo, Scorecard
 from grader.project import PACKAGE
+
+if TYPE_CHECKING:
+    from grader.grade import Brought
 
 GRACE_S = 15.0  # for a child to take its sandbox down
 LINE_BYTES = 64 * 2**20
@@ -67,6 +71,7 @@ class _Child:
 
 
 _asking = threading.Lock()  # of two that ask at once how a process ended, multiprocessing tells only one
+_starting = threading.Lock()  # what starts borrows our environment and output
 
 Inbox = queue.Queue[Event | tuple[_Child, Scorecard]]
 
@@ -128,14 +133,15 @@ def _start_server() -> None:
         return  # a library that has started threads may not fork well there: each child imports for itself
     from multiprocessing import forkserver
 
-    forkserver.set_forkserver_preload(["grader.preload"])
-    # Where its socket goes. A folder of multiprocessing's own would stay for ever when we are killed.
-    settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
-    if not settings.get("tempdir"):
-        with contextlib.suppress(PermissionError):  # somebody else was there first: then there
-            settings["tempdir"] = str(scratch.folder())
-    with _clean_start():
-        forkserver.ensure_running()
+    with _starting:
+        forkserver.set_forkserver_preload(["grader.preload"])
+        # Where its socket goes. A folder of multiprocessing's own would stay for ever when we are killed.
+        settings = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+        if not settings.get("tempdir"):
+            with contextlib.suppress(PermissionError):  # somebody else was there first: then there
+                settings["tempdir"] = str(scratch.folder())
+        with _clean_start():
+            forkserver.ensure_running()
 
 
 def environment() -> dict[str, str]:
@@ -225,7 +231,7 @@ def _start(job: Job, work: Work, limit_s: float | None, inbox: Inbox, ready: Pro
             _start_server()
             ready = Process("forkserver" if sys.platform == "linux" else "spawn")
     except OSError as error:
-        return _failed(job, started, _no_process(error))
+        return failed(job, started, _no_process(error))
     ready.order(work, job)
     deadline = time.monotonic() + (limit_of(job) if limit_s is None else limit_s)
     child = _Child(job, ready.process, ready.answers, ready.words, started, deadline)
@@ -267,7 +273,7 @@ def _follow(child: _Child, inbox: Inbox) -> None:
         fault = fault or ("took too long and was ended" if child.overdue else f"{status} without a scorecard")
         last = b"".join(child.last_words)[-WORDS_BYTES:].decode("utf-8", "replace").strip()
         reason = f"the grading process failed: {fault}" + (f"; its last words: {last}" if last else "")
-        card = _failed(child.job, child.started, reason)
+        card = failed(child.job, child.started, reason)
     child.answers.close()
     inbox.put((child, card))
 
@@ -301,7 +307,8 @@ def _kill(process: BaseProcess) -> None:
     process.kill()
 
 
-def _failed(job: Job, started: datetime, reason: str) -> Scorecard:
+def failed(job: Job, started: datetime, reason: str) -> Scorecard:
+    """Give the scorecard of a job that the harness could not do."""
     return score.harness_error(job, _run_info(job, started), reason)
 
 
@@ -351,8 +358,8 @@ def _import_judge() -> None:
     import grader.preload  # noqa: F401
 
 
-def grade_job(job: Job, send: Send) -> None:
-    """Grade one job: send its events and its scorecard."""
+def grade_job(job: Job, send: Send, brought: Brought | None = None) -> None:
+    """Grade one job, with what was brought from another machine: send its events and its scorecard."""
 
     def say(line: Line) -> None:
         send(line.model_dump_json(by_alias=True).encode())
@@ -361,14 +368,14 @@ def grade_job(job: Job, send: Send) -> None:
     try:
         from grader.grade import grade
 
-        card = grade(job, lambda event: say(Line(event=event)))
+        card = grade(job, lambda event: say(Line(event=event)), brought)
     except GraderError as error:
-        card = _failed(job, started, str(error))
+        card = failed(job, started, str(error))
     except Exception as error:
         import traceback
 
         traceback.print_exc()
-        card = _failed(job, started, f"internal error: {type(error).__name__}: {error}")
+        card = failed(job, started, f"internal error: {type(error).__name__}: {error}")
     say(Line(scorecard=card))
 
 

@@ -18,9 +18,8 @@ from grader.project import DEFAULT_RUBRIC
 
 # Everything that takes long to import waits until there is something to grade, so that --help answers at once.
 if TYPE_CHECKING:
-    from grader.batch import Process
+    from grader.executor import Executor
     from grader.models import Job, Rubric, Scorecard
-    from grader.sandbox.base import Sandbox
     from grader.store import Store
     from grader.terminal import Display
 
@@ -42,7 +41,16 @@ def grade(
         typer.Option(help="auto: docker if an engine answers, else bubblewrap."),
     ] = "auto",
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where reports go.")] = Path("reports"),
-    jobs: Annotated[int, typer.Option("--jobs", "-j", metavar="N", help="Submissions at once on this machine.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", metavar="N", help="Submissions at once on this machine.  [default: 1]", show_default=False
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Grade on the nodes of a Dask scheduler instead.", show_default=False),
+    ] = None,
     kit: Annotated[
         str | None,
         typer.Option(metavar="ID", help="The kit that was given, else what submission.toml says.", show_default=False),
@@ -76,15 +84,16 @@ def grade(
 
     Exit status: 0 graded, 1 a score is below --min-score, 2 usage (nothing was graded), 3 the harness failed.
     """
-    from grader import batch, store, submission
     from grader import rubric as rubrics
+    from grader import store, submission
 
     paths = _distinct([Path(path) for path in submissions])
     for path in paths:
         submission.check(path)
-    first = batch.start_ahead(len(paths))
     lines = rubrics.load(rubric)
     _check_numbers(jobs, min_score, seed)
+    if cluster is not None and jobs is not None:
+        raise UsageError("--jobs is about this machine; with --cluster each node says how many it grades at once")
     _check_only(only, lines)
     if kit is not None and not submission.KIT_ID.fullmatch(kit):
         raise UsageError(f"--kit {kit!r} is no kit id; it is printed in the kit's README, like k-2f7c91")
@@ -94,23 +103,35 @@ def grade(
     extra = {name: path for name, path in outputs.items() if path is not None}
     _check_writable(out, extra)
 
-    from grader.sandbox import choose
+    reports = store.Store(out)
+    executor: Executor
+    if cluster is None:
+        from grader.executor import ThisMachine
 
-    wall, reports = choose(sandbox), store.Store(out)
+        executor = ThisMachine(sandbox, jobs or 1, lines.limits, _say, len(paths))
+    else:
+        from grader.cluster import Cluster
+
+        executor = Cluster(cluster, sandbox)
 
     def written_to() -> list[Path]:
         return [*reports.folders(), *(path.parent for path in extra.values())]
 
     try:
         store.sweep(written_to())
-        wall.prepare(_say)
-        how = {"sandbox": wall.name, "allow_weak_sandbox": allow_weak_sandbox, "kit": kit, "only": only}
+        executor.prepare(_say)
+        how: dict[str, object] = {
+            "sandbox": executor.sandbox,
+            "allow_weak_sandbox": allow_weak_sandbox,
+            "kit": kit,
+            "only": only,
+        }
         todo = _jobs(paths, out, lines, seed, how)
         kept = _kept(todo, seed, reports) if resume else []
-        cards, failed = _run(todo, kept, jobs, lines, reports, as_json, first)
+        cards, failed = _run(todo, kept, executor, lines, reports, as_json)
         failed |= _finish(cards, lines, reports, extra, as_json)
     finally:
-        _clean_up(wall, written_to())
+        _clean_up(executor, written_to())
     if failed or any(card.score is None for card in cards):
         return 3
     return int(min_score is not None and any(card.score < min_score for card in cards if card.score is not None))
@@ -128,8 +149,8 @@ def _distinct(paths: list[Path]) -> list[Path]:
     return list(kept.values())
 
 
-def _check_numbers(jobs: int, min_score: float | None, seed: int | None) -> None:
-    if jobs < 1:
+def _check_numbers(jobs: int | None, min_score: float | None, seed: int | None) -> None:
+    if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs is {jobs}; it must be at least 1")
     if min_score is not None and not math.isfinite(min_score):
         raise UsageError(f"--min-score is {min_score}; it must be a number such as 70")
@@ -215,17 +236,16 @@ def _kept(jobs: list[Job], seed: int | None, store: Store) -> list[Scorecard]:
 def _run(
     jobs: list[Job],
     kept: list[Scorecard],
-    at_once: int,
+    executor: Executor,
     rubric: Rubric,
     store: Store,
     as_json: bool,
-    first: Process,
 ) -> tuple[list[Scorecard], bool]:
     """Grade what is not kept, and keep each scorecard as it comes.
 
     Gives the scorecards as ordered, and whether one could not be written.
     """
-    from grader import batch, capacity, terminal
+    from grader import terminal
     from grader.models import Event
 
     order = {job.name: i for i, job in enumerate(jobs)}
@@ -234,11 +254,7 @@ def _run(
     criteria = len(_selected(jobs[0].only, rubric))
     done = {card.submission.name for card in kept}
     todo = [job for job in jobs if job.name not in done]
-    most, bound = capacity.at_most(rubric.limits)
-    if min(at_once, len(todo)) > most:
-        _say(f"{most} at once rather than {at_once}: {bound}")
-        at_once = most
-    with terminal.display(len(todo), criteria) as shown, closing(batch.run(todo, at_once, first=first)) as said:
+    with terminal.display(len(todo), criteria) as shown, closing(executor.run(todo)) as said:
         try:
             for card in kept:
                 failed |= not _reported(card, rubric, store, shown)
@@ -303,7 +319,7 @@ def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[st
     return failed
 
 
-def _clean_up(wall: Sandbox, folders: list[Path]) -> None:
+def _clean_up(executor: Executor, folders: list[Path]) -> None:
     """Take away what children left that were killed, and what was not written to its end."""
     from grader import store
 
@@ -311,8 +327,7 @@ def _clean_up(wall: Sandbox, folders: list[Path]) -> None:
     for number in INTERRUPTS:
         signal.signal(number, signal.SIG_IGN)
     store.sweep(folders, ours=True)
-    with suppress(HarnessError):  # an engine that is gone: the next start sweeps
-        wall.sweep()
+    executor.clean_up()
 
 
 def _say(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
@@ -22,8 +23,27 @@ BACK_WITHIN_S = 20.0  # for an engine that restarts
 Tell = Callable[[Event], None]
 
 
-def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
-    """Grade one submission. Raises UsageError if it cannot be read, HarnessError if the harness fails."""
+@dataclass(frozen=True)
+class Brought:
+    """What a job takes from the machine it was asked on, so that another can grade it."""
+
+    snapshot: submission.Snapshot | Rejected
+    keys: dict[str, keys.Key]  # of the submission's kit, and of no other
+
+
+def bring(job: Job) -> Brought:
+    """Read a job's submission and key. Raises UsageError if there is none, HarnessError if the key file is broken."""
+    try:
+        snapshot = submission.read(Path(job.path), job.rubric.limits)
+    except Rejected as rejection:
+        return Brought(rejection, {})
+    kit = job.kit or snapshot.kit
+    known = keys.read(keys.default_path()) if kit else {}
+    return Brought(snapshot, {kit: known[kit]} if kit in known else {})
+
+
+def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None) -> Scorecard:
+    """Grade one submission, read here unless it was brought. Raises UsageError if it cannot be read, HarnessError."""
     started, clock = datetime.now(UTC), time.monotonic()
     retried: str | None = None
     weak: tuple[str, ...] = ()
@@ -46,10 +66,10 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
             retried=retried,
         )
 
-    try:
-        snapshot = submission.read(Path(job.path), job.rubric.limits)
-    except Rejected as rejection:
-        return score.rejected(job, run_info(), str(rejection))
+    brought = brought or bring(job)
+    snapshot = brought.snapshot
+    if isinstance(snapshot, Rejected):
+        return score.rejected(job, run_info(), str(snapshot))
     info = SubmissionInfo(
         name=job.name,
         digest=snapshot.digest,
@@ -90,8 +110,7 @@ def grade(job: Job, tell: Tell = lambda _: None) -> Scorecard:
             phase("judging")
             results = judge.run(candidate, job.rubric, job.seed, job.only, criterion)
             if not job.only or fnmatch(DIAGNOSIS, job.only):
-                known = keys.read(keys.default_path()) if info.kit else {}
-                results[DIAGNOSIS] = (diagnose(snapshot.files.get("submission.toml"), job.kit, known),)
+                results[DIAGNOSIS] = (diagnose(snapshot.files.get("submission.toml"), job.kit, brought.keys),)
         finally:
             candidate.close()
         versions["torch"] = candidate.worker_torch

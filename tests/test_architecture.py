@@ -40,10 +40,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scratch": set(),
     "capacity": set(),
     "batch": {"grade", "preload", "score", "scratch"},
+    "executor": {"batch", "capacity", "sandbox"},
+    "cluster": {"batch", "capacity", "grade"},
     "terminal": {"intake"},
-    "cli": {"batch", "capacity", "rubric", "sandbox", "store", "submission", "terminal"},
+    "cli": {"cluster", "executor", "rubric", "store", "submission", "terminal"},
     "validity": {"batch", "report", "rubric", "sandbox", "scratch", "store"},
-    "admin": {"cli", "fixtures", "kit", "report", "rubric", "sandbox", "store", "terminal", "validity"},
+    "admin": {"cli", "cluster", "fixtures", "kit", "report", "rubric", "sandbox", "store", "terminal", "validity"},
 }
 WORKER_ALSO = {"torch", "safetensors", "numpy", "pytest"}  # what is promised to a submission anyway, and the wire
 
@@ -131,6 +133,11 @@ def test_nothing_imports_the_worker() -> None:
 def test_docker_is_known_in_one_folder() -> None:
     """Only the docker backend speaks to an engine; everything else sees a Sandbox."""
     assert importers("docker") <= {"sandbox/docker.py", "sandbox/image.py"}
+
+
+def test_dask_is_known_in_one_file() -> None:
+    """Who grades on one machine needs no cluster's packages."""
+    assert importers("distributed") | importers("dask") == {"cluster.py"}
 
 
 def test_jinja_is_known_in_one_folder() -> None:

@@ -95,7 +95,7 @@ def usage_cases() -> dict[str, tuple[list[str], str]]:
             ["alice", "--seed", str(2**40)],
             "--seed is 1099511627776; it must be from 0 to 2147483647",
         ),
-        "no option": (["alice", "--cluster", "x"], "No such option: --cluster"),
+        "no option": (["alice", "--clutter", "x"], "No such option: --clutter"),
         "no kit": (["alice", "--kit", "../k"], "--kit '../k' is no kit id"),
         "out is a file": (["alice", "--out", "notes.txt"], "--out notes.txt cannot be written"),
         "a folder for a file": (["alice", "--csv", "bob"], "--csv bob is a folder; name a file"),

@@ -56,7 +56,7 @@ class Report:
 
 def diagnose() -> list[Report]:
     """Attack each sandbox from inside, and say what came of it. An image that is missing is built."""
-    return [_examine("docker"), _examine("bubblewrap")]
+    return [examine("docker"), examine("bubblewrap")]
 
 
 def as_json(reports: list[Report]) -> str:
@@ -65,7 +65,8 @@ def as_json(reports: list[Report]) -> str:
     return json.dumps({"schema": "doctor/1", "sandboxes": found}, indent=2)
 
 
-def _examine(name: str) -> Report:
+def examine(name: str) -> Report:
+    """Attack one sandbox from inside, and say what came of it."""
     report = Report(name)
     try:
         sandbox = choose(name)

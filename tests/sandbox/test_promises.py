@@ -56,7 +56,7 @@ def test_walls_that_are_taken_away_are_missed(monkeypatch: pytest.MonkeyPatch) -
         return arguments[:-2] + added
 
     monkeypatch.setattr(bubblewrap.BubblewrapSandbox, "_walls", walls)
-    report = doctor._examine("bubblewrap")
+    report = doctor.examine("bubblewrap")
     found = {finding.promise for finding in report.findings if finding.result == "broken"}
     assert found >= {"network", "namespaces", "files", "identity", "capabilities", "environment"}
     assert not report.sound
@@ -69,7 +69,7 @@ def test_a_filter_that_is_not_there_is_seen_from_both_sides(monkeypatch: pytest.
 
     allow_all = b"\x06\x00\x00\x00\x00\x00\xff\x7f"  # BPF: return SECCOMP_RET_ALLOW
     monkeypatch.setattr(seccomp, "bpf", lambda: allow_all)
-    report = doctor._examine("bubblewrap")
+    report = doctor.examine("bubblewrap")
     assert {finding.promise: finding.result for finding in report.findings}["system calls"] == "broken"
 
 
@@ -77,7 +77,7 @@ def test_a_filter_that_is_not_there_is_seen_from_both_sides(monkeypatch: pytest.
 @pytest.mark.usefixtures("no_groups")
 def test_without_control_groups_doctor_says_best_effort() -> None:
     """What a host cannot give is named, with what to do, and the sandbox is weak."""
-    report = doctor._examine("bubblewrap")
+    report = doctor.examine("bubblewrap")
     found = {finding.promise: finding for finding in report.findings}
     assert not report.sound
     assert {name for name, finding in found.items() if finding.result == "best effort"} >= {"memory", "processor time"}
