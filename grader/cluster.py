@@ -29,7 +29,7 @@ Live = dict[str, tuple[Job, datetime, Any]]  # what was handed over, by name, wi
 CONNECT_S = 10.0
 NODE_WITHIN_S = 60.0  # for one to be there, at the start and when all were lost
 LOOK_EVERY_S = 2.0
-DEATHS = 2  # of nodes that graded a submission; with one more it is given up
+DEATHS = 1  # of nodes that had a submission; with one more it goes alone, and then is given up
 AHEAD = 2  # jobs handed over for each that the nodes can grade at once
 EXTRA = "--cluster needs the extra `cluster`: pip install 'ml-screen-grader[cluster]'"
 
@@ -84,25 +84,34 @@ class Cluster:
     def run(self, jobs: Sequence[Job]) -> Generator[Event | Scorecard]:
         """Grade jobs on the nodes: one scorecard for every job, whatever becomes of nodes and scheduler."""
         waiting, live, done = deque(jobs), Live(), queue.SimpleQueue[str]()
+        suspects: deque[Job] = deque()  # nodes were lost with them, or with a neighbour: each goes once more, alone
+        alone: Job | None = None
         seen = time.monotonic()  # a node
         try:
-            while waiting or live:
+            while waiting or live or suspects:
                 slots = self._slots()
                 seen = time.monotonic() if slots else seen
                 if time.monotonic() - seen > NODE_WITHIN_S:
                     reason = self._no_node(self._offers())
                     yield from (batch.failed(job, started, reason) for job, started, _ in live.values())
-                    yield from (batch.failed(job, datetime.now(UTC), reason) for job in waiting)
+                    yield from (batch.failed(job, datetime.now(UTC), reason) for job in (*waiting, *suspects))
                     self._cancel(live)
                     return
                 while waiting and len(live) < AHEAD * max(1, slots):
                     failed = self._submit(waiting.popleft(), live, done)
                     if failed is not None:
                         yield failed
+                if suspects and not waiting and not live:
+                    alone = suspects.popleft()
+                    failed = self._submit(alone, live, done)
+                    if failed is not None:
+                        yield failed
                 with suppress(queue.Empty):
-                    name = done.get(timeout=LOOK_EVERY_S)
-                    job, started, future = live.pop(name)
-                    yield _outcome(job, started, future)
+                    job, started, future = live.pop(done.get(timeout=LOOK_EVERY_S))
+                    if _lost_nodes(future) and job is not alone:
+                        suspects.append(job)
+                    else:
+                        yield _outcome(job, started, future)
         finally:
             self._cancel(live)
 
@@ -167,10 +176,16 @@ def _outcome(job: Job, started: datetime, future: Any) -> Scorecard:
             return card
         reason = "a node gave another submission's scorecard"
     except KilledWorker as error:
-        reason = f"{error.allowed_failures + 1} nodes were lost while they graded it; it is not given to another"
+        reason = f"{error.allowed_failures + 1} nodes were lost while it was alone on them; it is not given to another"
     except (Exception, CancelledError) as error:
         reason = f"the cluster failed: {type(error).__name__}: {error}"
     return batch.failed(job, started, reason)
+
+
+def _lost_nodes(future: Any) -> bool:
+    from distributed import KilledWorker
+
+    return future.status == "error" and isinstance(future.exception(timeout=CONNECT_S), KilledWorker)
 
 
 def _give_up_after(deaths: int, dask_scheduler: Any = None) -> None:

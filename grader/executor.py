@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import Protocol
 
 from grader import batch, capacity
+from grader import sandbox as sandboxes
 from grader.errors import HarnessError
 from grader.models import Event, Job, Limits, Scorecard
-from grader.sandbox import choose
 
 
 class Executor(Protocol):
@@ -37,7 +37,7 @@ class ThisMachine:
         if min(at_once, many) > most:
             progress(f"{most} at once rather than {at_once}: {bound}")
         self._at_once = min(at_once, most)
-        self._wall = choose(sandbox)
+        self._wall = sandboxes.choose(sandbox)
         self.sandbox = self._wall.name
 
     def prepare(self, progress: Callable[[str], None]) -> None:

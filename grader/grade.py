@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatch
@@ -48,6 +49,15 @@ def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None)
     retried: str | None = None
     weak: tuple[str, ...] = ()
     versions = {"grader": __version__, "python": platform.python_version()}
+    spans: dict[str, float] = {}
+
+    @contextmanager
+    def span(name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            spans[name] = round(time.monotonic() - begun, 3)
 
     def run_info(best_effort: tuple[str, ...] = (), image: str | None = None, runtime: str | None = None) -> RunInfo:
         return RunInfo(
@@ -55,6 +65,7 @@ def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None)
             sandbox=job.sandbox,
             started_at=started.isoformat(timespec="seconds"),
             duration_s=round(time.monotonic() - clock, 3),
+            spans=dict(spans),
             rubric_digest=job.rubric_digest,
             versions=versions,
             machine=f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -66,7 +77,8 @@ def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None)
             retried=retried,
         )
 
-    brought = brought or bring(job)
+    with span("read"):
+        brought = brought or bring(job)
     snapshot = brought.snapshot
     if isinstance(snapshot, Rejected):
         return score.rejected(job, run_info(), str(snapshot))
@@ -86,13 +98,15 @@ def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None)
 
     def attempt() -> Scorecard:
         nonlocal weak
-        sandbox = choose(job.sandbox)
-        sandbox.prepare(phase)
-        phase("starting the sandbox")
-        room = sandbox.open(job.rubric.limits)  # the worker imports torch on its side while we do on ours
+        with span("open"):
+            sandbox = choose(job.sandbox)
+            sandbox.prepare(phase)
+            phase("starting the sandbox")
+            room = sandbox.open(job.rubric.limits)  # the worker imports torch on its side while we do on ours
         try:
-            from grader import judge
-            from grader.candidate import Candidate
+            with span("import"):
+                from grader import judge
+                from grader.candidate import Candidate
         except BaseException:
             room.close()
             raise
@@ -100,7 +114,8 @@ def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None)
             snapshot.files, snapshot.refused, job.rubric.limits, lambda: sandbox.open(job.rubric.limits)
         )
         try:
-            candidate.boot(room)
+            with span("boot"):  # what the worker's import takes longer than ours
+                candidate.boot(room)
             weak = promises.missing(room)
             if weak and not job.allow_weak_sandbox:
                 raise HarnessError(
@@ -108,11 +123,13 @@ def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None)
                     "`grader doctor`; use another sandbox, or --allow-weak-sandbox, and the report says so in red"
                 )
             phase("judging")
-            results = judge.run(candidate, job.rubric, job.seed, job.only, criterion)
+            with span("judge"):
+                results = judge.run(candidate, job.rubric, job.seed, job.only, criterion)
             if not job.only or fnmatch(DIAGNOSIS, job.only):
                 results[DIAGNOSIS] = (diagnose(snapshot.files.get("submission.toml"), job.kit, brought.keys),)
         finally:
-            candidate.close()
+            with span("close"):
+                candidate.close()
         versions["torch"] = candidate.worker_torch
         output = candidate.output.decode("utf-8", "replace")
         how = run_info(candidate.best_effort, candidate.image, candidate.runtime)

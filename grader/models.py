@@ -195,6 +195,7 @@ class RunInfo(Frozen):
     sandbox: str
     started_at: str  # ISO 8601, UTC
     duration_s: float
+    spans: dict[str, float] = {}  # seconds of its phases, in order; criteria have their checks' own
     rubric_digest: str
     versions: dict[str, str] = {}
     machine: str = ""

@@ -191,7 +191,7 @@ def test_no_payload_acts_on_a_terminal_or_in_a_log(group: str, capsys: pytest.Ca
     for payload in GROUPS[group]:
         found = hostile(payload)
         for card in found:
-            terminal.Lines().done(card)
+            terminal.Lines(1).done(card)
         said = capsys.readouterr().err
         assert said.count("\n") == len(found)
         told = said + terminal.table(found, Path("reports"))
