@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from grader.errors import UsageError
-from grader.models import Criterion, Limits, ReviewItem, Rubric, Tolerances, Weights
+from grader.models import Criterion, Limits, Question, ReviewItem, Rubric, Tolerances, Weights
 from grader.project import CHECKS
 
 RUBRIC_BYTES = 2**20
@@ -22,6 +22,7 @@ WITHOUT_CHECKS = "diagnosis.bugs"  # judged against the kit's key, not by asking
 TABLES: dict[str, type[BaseModel]] = {
     "criteria": Criterion,
     "reviews": ReviewItem,
+    "questions": Question,
     "limits": Limits,
     "tolerances": Tolerances,
     "weights": Weights,

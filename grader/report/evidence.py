@@ -34,14 +34,25 @@ class Caps:
     checks: int = 40
     pictures: bool = True
     names: int = 200
+    change_characters: int = 150_000
+    notes: int = 20_000
 
 
 CAPS = (
     Caps(),
-    Caps(message=800, line=200, trace=1200, value=240, output=4000, other_keys=6, names=60),
-    Caps(message=200, line=100, trace=240, value=80, output=1000, other_keys=3, checks=12, pictures=False, names=15),
-    Caps(message=80, line=60, trace=80, value=40, output=400, other_keys=0, checks=2, pictures=False, names=5),
-)
+    Caps(
+        message=800, line=200, trace=1200, value=240, output=4000, other_keys=6, names=60,
+        change_characters=60_000, notes=8000,
+    ),
+    Caps(
+        message=200, line=100, trace=240, value=80, output=1000, other_keys=3, checks=12, pictures=False, names=15,
+        change_characters=20_000, notes=2000,
+    ),
+    Caps(
+        message=80, line=60, trace=80, value=40, output=400, other_keys=0, checks=2, pictures=False, names=5,
+        change_characters=0, notes=0,
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

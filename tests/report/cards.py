@@ -5,11 +5,27 @@ from __future__ import annotations
 import functools
 import math
 import random
+from pathlib import Path
 from typing import Any
 
 from grader import rubric as rubrics
 from grader import score
-from grader.models import CheckResult, Evidence, Job, Rubric, RunInfo, Scorecard, SubmissionInfo, Verdict
+from grader.kit import change, cuts
+from grader.kit.bugs import load_bugs
+from grader.kit.edits import replace
+from grader.kit.keys import Key
+from grader.models import (
+    CheckResult,
+    Evidence,
+    FileChange,
+    Job,
+    PlantedBug,
+    Rubric,
+    RunInfo,
+    Scorecard,
+    SubmissionInfo,
+    Verdict,
+)
 from grader.project import DEFAULT_RUBRIC
 
 TEXT = "the mill stood by the river, and the miller's cat slept on the warm stones by the door. in the morning "
@@ -263,6 +279,7 @@ def partial() -> Scorecard:
             "3 of 4 planted classes were named, and one that was not planted",
             fraction=0.5,
             claim="The declared bug classes are the planted ones.",
+            hits=["scaling", "loss-shift", "mask"],
         ),
     )
     files = submission("bob", kit="k-2f7c91", refused={"notes/link": "a symbolic link"})
@@ -275,7 +292,26 @@ def partial() -> Scorecard:
     )
     marks = list(card.reviews)
     marks[0] = marks[0].model_copy(update={"mark": 3.0, "comment": "Fixed the seed first, then halved the model."})
-    return card.model_copy(update={"reviews": tuple(marks)})
+    handed_in = replace(cuts.starter(), {bug.id: bug.kit_edit for bug in BUGS[:1]}).encode()
+    key = Key(kit="k-2f7c91", made_at="", seed=1, positions="learned", bugs=[b.id for b in BUGS], classes=["mask"])
+    changes = change.changes({"minigpt.py": handed_in, "matmul.py": MATMUL.read_bytes()}, key)
+    return card.model_copy(update={"reviews": tuple(marks), "changes": changes, "notes": NOTES})
+
+
+NOTES = """# Notes
+
+Fixed first: `model.eval()`, *greedy*, one prompt. See [the blog](https://example.org/kv) and ![a plot](https://example.org/p.png).
+
+| stage | shape |
+| --- | --- |
+| tokens | `[2, 5]` |
+
+```python
+scores = q @ k.transpose(-2, -1)  # <b>not bold</b>
+```
+"""
+MATMUL = Path(__file__).resolve().parents[2] / "reference" / "matmul.py"
+BUGS = [load_bugs()[name] for name in ("softmax-over-queries", "loss-unshifted", "residual-mlp-lost")]
 
 
 def part_b() -> Scorecard:
@@ -349,7 +385,14 @@ def hostile(text: str = HOSTILE) -> Scorecard:
     )  # fmt: skip
     card = score.build(rubric(), files, info, results, text)
     marks = tuple(mark.model_copy(update={"comment": text, "mark": 2.0}) for mark in card.reviews)
-    return card.model_copy(update={"reviews": marks, "reason": text})
+    changes = tuple(
+        FileChange(
+            path=path, base=text, lines=tuple(f"{sign}{line}" for line in text.split("\n") for sign in " -+"),
+            planted=(PlantedBug(bug_class=text, title=text, lines=(0, 1), changed=False),), left_out=text,
+        )
+        for path in change.FILES
+    )  # fmt: skip
+    return card.model_copy(update={"reviews": marks, "reason": text, "changes": changes, "notes": text})
 
 
 def flooded() -> Scorecard:
@@ -361,7 +404,10 @@ def flooded() -> Scorecard:
         c.id: tuple(r.model_copy(update={"id": f"{i}"}) for i, r in enumerate(c.checks * 8)) for c in card.criteria
     }
     files = submission(flood, files=names, refused=dict.fromkeys(names, flood[:400]))
-    return score.build(rubric(), files, card.run, results, flood)
+    flooded = score.build(rubric(), files, card.run, results, flood)
+    lines = tuple(f"+{i}{flood[:300]}" for i in range(change.MOST_LINES))
+    changes = tuple(each.model_copy(update={"lines": lines}) for each in card.changes)
+    return flooded.model_copy(update={"changes": changes, "notes": flood[: change.NOTES_CHARS]})
 
 
 FAULTS = [Verdict.wrong_answer] * 6 + [
