@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.models import CheckResult, Evidence, Verdict
-from grader.report import draw, maps
+from grader.report import draw, maps, memory
 from grader.report.text import Cut, cut, cut_front, number, one_line, plain, short
 from grader.report.words import MARKS, Mark
 
@@ -17,7 +17,7 @@ SHORT_LIST = 8  # a shape, say: read as a whole, not by its first difference
 ITEMS_AROUND = 12  # entries of a list, likewise
 DRAWN = frozenset(
     {"claim", "expected", "actual", "max_abs_diff", "atol", "first_divergence", "detail", "error", "tokens", "cost"}
-    | {"layer_map", "causality_map", "gradient_map", "ratio", "interval", "threshold", "fraction"}
+    | {"layer_map", "causality_map", "gradient_map", "cache_memory", "ratio", "interval", "threshold", "fraction"}
 )
 
 
@@ -88,10 +88,11 @@ class Pictures:
     layers: maps.Map | None
     causality: maps.Map | None
     gradient: maps.Map | None
+    memory: memory.Memory | None
 
     @property
     def any(self) -> bool:
-        drawn = (self.strip, self.cost, self.interval, self.layers, self.causality, self.gradient)
+        drawn = (self.strip, self.cost, self.interval, self.layers, self.causality, self.gradient, self.memory)
         return any(picture is not None for picture in drawn)
 
 
@@ -139,7 +140,7 @@ def check_view(check: CheckResult, caps: Caps) -> CheckView:
         facts=_facts(found, caps),
         detail=cut(plain(detail), caps.message) if detail else None,
         fault=_fault(found.get("error"), caps),
-        pictures=_pictures(found) if caps.pictures else Pictures(None, None, None, None, None, None),
+        pictures=_pictures(found) if caps.pictures else Pictures(None, None, None, None, None, None, None),
         others=tuple(shown),
         duration_s=check.duration_s,
     )
@@ -260,6 +261,7 @@ def _pictures(found: Evidence) -> Pictures:
         layers=maps.layer_map(found.get("layer_map"), atol),
         causality=maps.causality_map(found.get("causality_map"), atol or LEAK),
         gradient=maps.gradient_map(found.get("gradient_map"), atol),
+        memory=memory.memory(found.get("cache_memory")),
     )
 
 

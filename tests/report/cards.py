@@ -126,6 +126,12 @@ ERROR: Evidence = {
 }
 
 
+MEMORY: Evidence = {
+    "T": [7, 8, 12], "bytes": [13440, 15360, 23040], "held": [26880, 26880, 26880],
+    "batch": 2, "layers": 2, "heads": 4, "head_size": 15, "itemsize": 4,
+}  # fmt: skip
+
+
 def full() -> Scorecard:
     """Full marks and bonus, with a kit that had no key here."""
     results = {c.id: held(c.id) for c in rubric().criteria if c.id != "diagnosis.bugs"}
@@ -143,6 +149,9 @@ def full() -> Scorecard:
     )
     results["gpt.greedy"] = (
         check("text[learned]", claim="The greedy text equals the expected text.", tokens=tokens(TEXT)),
+    )
+    results["cache.layout"] = (
+        check("one_pair_per_layer", claim="The cache gives one (K, V) per layer.", cache_memory=MEMORY),
     )
     results["cache.cost"] = (
         check(
@@ -371,6 +380,7 @@ def hostile(text: str = HOSTILE) -> Scorecard:
         "layer_map": {"layers": [text, text + "2"], "values": [[0.0, 1.0], ["nan", 2.0]], "first": text},
         "gradient_map": {"operand": text, "values": [[0.0, 1.0]]},
         "cost": {"T": [1, 2], "cached_ms": [1.0, 2.0], "unit": text},
+        "cache_memory": {**MEMORY, "T": [text]},
         text: text,
         "nested": {text: [text]},
         "caught": {text: [text]},
