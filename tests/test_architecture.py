@@ -42,10 +42,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "batch": {"grade", "preload", "score", "scratch"},
     "executor": {"batch", "capacity", "sandbox"},
     "cluster": {"batch", "capacity", "grade"},
+    "blind": set(),
     "terminal": {"intake"},
-    "cli": {"cluster", "executor", "rubric", "store", "submission", "terminal"},
+    "cli": {"blind", "cluster", "executor", "rubric", "store", "submission", "terminal"},
     "validity": {"batch", "report", "rubric", "sandbox", "scratch", "store"},
-    "admin": {"cli", "cluster", "fixtures", "kit", "report", "rubric", "sandbox", "store", "terminal", "validity"},
+    "admin": {
+        "blind",
+        "cli",
+        "cluster",
+        "fixtures",
+        "kit",
+        "report",
+        "rubric",
+        "sandbox",
+        "store",
+        "terminal",
+        "validity",
+    },
 }
 WORKER_ALSO = {"torch", "safetensors", "numpy", "pytest"}  # what is promised to a submission anyway, and the wire
 
