@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from grader.cli import run
+from grader.export.verb import export
 from grader.kit.verb import kit
 from grader.validity.verb import validity
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command()(kit)
+app.command()(export)
 app.command()(validity)  # verbs' modules import what is heavy when they run, so that --help answers at once
 
 

@@ -45,8 +45,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "blind": set(),
     "terminal": {"intake"},
     "cli": {"blind", "cluster", "executor", "rubric", "store", "submission", "terminal"},
+    "export": {"rubric", "store"},
     "validity": {"batch", "report", "rubric", "sandbox", "scratch", "store"},
     "admin": {
+        "export",
         "blind",
         "cli",
         "cluster",
