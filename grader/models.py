@@ -188,6 +188,14 @@ class SubmissionInfo(Frozen):
     refused: dict[str, str] = {}  # path -> why it did not come in
 
 
+class Rescore(Frozen):
+    """A change of rubric after grading: nothing was run again."""
+
+    from_digest: str  # of the rubric before
+    at: str  # ISO 8601, UTC
+    doubts: tuple[str, ...] = ()  # verdicts that were kept because the evidence does not settle them
+
+
 class RunInfo(Frozen):
     """How the scorecard came about."""
 
@@ -205,6 +213,9 @@ class RunInfo(Frozen):
     best_effort: tuple[str, ...] = ()  # limits that this sandbox could not enforce strictly
     weak: tuple[str, ...] = ()  # required promises that this sandbox did not keep, by the operator's leave
     retried: str | None = None  # how the sandbox of a first attempt was lost
+    limits: Limits | None = None  # that it ran under
+    tolerances: Tolerances | None = None  # that it was judged by when it was graded
+    rescored: tuple[Rescore, ...] = ()  # the last one gave this scorecard's verdicts and points
 
 
 class Scorecard(Frozen):

@@ -92,7 +92,7 @@ class Store:
         run, submission = card.run, card.submission
         then = (submission.name, submission.digest, submission.kit, run.rubric_digest, run.only, run.sandbox)
         now = (job.name, digest, kit, job.rubric_digest, job.only, job.sandbox)
-        same = then == now and run.versions.get("grader") == __version__
+        same = then == now and run.versions.get("grader") == __version__ and not run.rescored
         return card if same and card.outcome is Outcome.graded else None
 
     def report_is_old(self, card: Scorecard) -> bool:
