@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from grader.cli import run
+from grader.compare.verb import compare
 from grader.kit.verb import kit
+from grader.rescore.verb import rescore
 from grader.validity.verb import validity
 
 if TYPE_CHECKING:
     from grader.sandbox.doctor import Report
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app.command()(compare)
 app.command()(kit)
+app.command()(rescore)
 app.command()(validity)  # verbs' modules import what is heavy when they run, so that --help answers at once
 
 

@@ -30,7 +30,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fixtures": set(),
     "report": {"intake", "score"},
     "sandbox": set(),
+    "terminal": {"intake"},
     "store": {"report", "sandbox"},
+    "compare": {"terminal"},
+    "rescore": {"rubric", "score", "store", "terminal"},
     "kit": {"fixtures", "intake", "rubric"},
     "candidate": {"sandbox", "wire"},
     "checks": {"candidate", "fixtures", "kit", "sandbox", "submission", "wire"},
@@ -42,10 +45,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "batch": {"grade", "preload", "score", "scratch"},
     "executor": {"batch", "capacity", "sandbox"},
     "cluster": {"batch", "capacity", "grade"},
-    "terminal": {"intake"},
     "cli": {"cluster", "executor", "rubric", "store", "submission", "terminal"},
     "validity": {"batch", "report", "rubric", "sandbox", "scratch", "store"},
-    "admin": {"cli", "cluster", "fixtures", "kit", "report", "rubric", "sandbox", "store", "terminal", "validity"},
+    "admin": {
+        *("cli", "cluster", "compare", "fixtures", "kit", "report", "rescore", "rubric", "sandbox", "store", "terminal"),
+        "validity",
+    },
 }
 WORKER_ALSO = {"torch", "safetensors", "numpy", "pytest"}  # what is promised to a submission anyway, and the wire
 

@@ -1,4 +1,4 @@
-"""What a stored measurement says against another threshold: pure. Where it says nothing, the verdict is kept, in doubt."""
+"""What a stored measurement says against another threshold. Where it says nothing the verdict is kept, in doubt."""
 
 from __future__ import annotations
 

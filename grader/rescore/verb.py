@@ -1,0 +1,86 @@
+"""`grader rescore`: show, and write, what another rubric makes of the scorecards in a reports folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from grader.errors import UsageError
+from grader.project import DEFAULT_RUBRIC
+
+if TYPE_CHECKING:
+    from grader.models import Scorecard
+    from grader.rescore.card import Rescored
+    from grader.store import Store
+
+
+def rescore(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Of submissions; else all.")] = None,
+    rubric: Annotated[Path, typer.Option(metavar="FILE", help="The rubric to score by.")] = DEFAULT_RUBRIC,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the reports are.")] = Path("reports"),
+    min_score: Annotated[
+        float | None, typer.Option(metavar="X", help="Show who moves across this score.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")] = False,
+) -> int:
+    """Score stored scorecards by another rubric, without running anything again: points, weights, thresholds.
+
+    The earlier scorecards move into each submission's history. A threshold that the stored evidence cannot decide
+    leaves its verdict as it is, and is named.
+    """
+    from datetime import UTC, datetime
+
+    from grader import rubric as rubrics
+    from grader.rescore import card, show
+    from grader.store import Store
+
+    lines = rubrics.load(rubric)
+    store = Store(out)
+    cards = _chosen(store, names or [])
+    digest, now = rubrics.digest(lines), datetime.now(UTC).isoformat(timespec="seconds")
+    found: list[Rescored] = []
+    lacking: list[str] = []
+    for one in cards:
+        try:
+            found.append(card.rescore(one, lines, digest, now))
+        except UsageError as error:
+            lacking.append(str(error))
+    if lacking:
+        more = f" (and {len(lacking) - 1} more submissions)" if len(lacking) > 1 else ""
+        raise UsageError(f"{lacking[0]}{more}; nothing was rescored")
+    if not dry_run:
+        for one in found:
+            if one.after is not one.before:
+                store.keep(one.after)
+            if one.after is not one.before or store.report_is_old(one.after):
+                store.report(one.after, lines)
+        store.index(lines)
+    show.rescored(found, min_score, dry_run)
+    return 0
+
+
+def _chosen(store: Store, names: list[str]) -> list[Scorecard]:
+    """Read the scorecards that were asked for. Raises UsageError where one is not there, or there is none."""
+    import difflib
+
+    from grader.terminal import safe
+
+    stored, unreadable = store.cards()
+    for text in unreadable:
+        typer.echo(safe(f"warning: {text}", 2000), err=True)
+    known = {place.name: card for place, card in stored.items()}
+    for place, card in stored.items():
+        if card.submission.name != place.name:
+            text = f"warning: {place} holds the scorecard of {card.submission.name}; it stays as it is"
+            typer.echo(safe(text, 2000), err=True)
+            del known[place.name]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UsageError(f"{store.folder / name} holds no scorecard that can be rescored{hint}")
+    if not known:
+        raise UsageError(f"{store.folder} holds no scorecard; name the folder with --out")
+    return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
