@@ -44,13 +44,12 @@ def _read(name: str, out: Path) -> Scorecard:
 
     from grader.models import Scorecard
 
-    path = Path(name)
-    if path.suffix != ".json":
-        path = (path if (path / "scorecard.json").is_file() else out / name) / "scorecard.json"
+    stored = out / name / "scorecard.json"
+    path = stored if stored.is_file() or not Path(name).is_file() else Path(name)
     try:
         return Scorecard.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}; give a name in {out}, or a path") from None
+        raise UsageError(f"{path} cannot be read: {error.strerror}; give a name in {out}, or a scorecard's path") from None
     except ValidationError:
         raise UsageError(f"{path} is no scorecard of this version") from None
 
@@ -69,7 +68,7 @@ def _show(cards: list[Scorecard], *blocks: list[Row]) -> None:
         table.add_column(safe(card.submission.name, NAME_CHARS), overflow="fold", ratio=1)
     for rows in blocks:
         for row in rows:
-            table.add_row(row.name, *(safe(cell, CELL_CHARS) for cell in row.cells), style="bold" if row.differs else "")
+            table.add_row(safe(row.name), *(safe(cell, CELL_CHARS) for cell in row.cells), style="bold" if row.differs else "")
         table.add_section()
     console.print(table)
     if not blocks[2]:
