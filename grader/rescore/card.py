@@ -40,6 +40,8 @@ def rescore(card: Scorecard, rubric: Rubric, digest: str, at: str) -> Rescored:
         judged = [_judge(check, card, rubric) for check in stored[line.id]]
         results[line.id] = tuple(check for check, _ in judged)
         doubts += [f"{line.id}: {doubt}" for _, doubt in judged if doubt]
+    if card.run.tolerances is None and card.run.rubric_digest != digest:
+        doubts.append("the scorecard does not say which tolerances it was graded by; all verdicts are kept")
     doubts += _marks_in_doubt(card, rubric)
     run = card.run.model_copy(update={"rubric_digest": digest})
     after = score.build(rubric, card.submission, run, results, card.output, card.reviews)
