@@ -9,7 +9,9 @@ import typer
 
 from grader.cli import run
 from grader.compare.verb import compare
+from grader.init import init
 from grader.kit.verb import kit
+from grader.prune import prune
 from grader.rescore.verb import rescore
 from grader.validity.verb import validity
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command()(compare)
+app.command()(init)
 app.command()(kit)
+app.command()(prune)
 app.command()(rescore)
 app.command()(validity)  # verbs' modules import what is heavy when they run, so that --help answers at once
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from grader.errors import HarnessError, UsageError
+from grader.errors import UsageError
 
 
 def init(
@@ -25,6 +25,6 @@ def init(
         what = "is there already; edit it" if error.filename == str(path) else "is no folder"
         raise UsageError(f"{error.filename} {what}") from None
     except OSError as error:
-        raise HarnessError(f"{path} cannot be written: {error.strerror}") from None
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
     typer.echo(f"{path} is written")
     return 0

@@ -23,7 +23,9 @@ def compare(
     which: Annotated[
         list[str], typer.Argument(metavar="A B [C]", help="Names in the reports folder, or paths of scorecards.")
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the reports are.")] = Path("reports"),
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the reports are.  [default: reports]", show_default=False)
+    ] = None,
 ) -> int:
     """Show two or three scorecards side by side: scores, sections, and the criteria on which they differ.
 
@@ -31,9 +33,11 @@ def compare(
     """
     if not 2 <= len(which) <= MOST:
         raise UsageError(f"{len(which)} scorecards are given; name two or three")
+    from grader import settings
     from grader.compare import rows
 
-    cards = [_read(name, out) for name in which]
+    folder = out or settings.load().out
+    cards = [_read(name, folder) for name in which]
     _show(cards, rows.scores(cards), rows.sections(cards), rows.criteria(cards), rows.provenance(cards))
     return 0
 

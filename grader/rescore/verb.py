@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grader.errors import UsageError
-from grader.project import DEFAULT_RUBRIC
 
 if TYPE_CHECKING:
     from grader.models import Scorecard
     from grader.rescore.card import Rescored
     from grader.store import Store
 
+RUBRIC_HELP = "The rubric to score by.  [default: rubrics/minigpt-matmul.toml]"
+
 
 def rescore(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Of submissions; else all.")] = None,
-    rubric: Annotated[Path, typer.Option(metavar="FILE", help="The rubric to score by.")] = DEFAULT_RUBRIC,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the reports are.")] = Path("reports"),
+    rubric: Annotated[Path | None, typer.Option(metavar="FILE", help=RUBRIC_HELP, show_default=False)] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the reports are.  [default: reports]", show_default=False)
+    ] = None,
     min_score: Annotated[
         float | None, typer.Option(metavar="X", help="Show who moves across this score.", show_default=False)
     ] = None,
@@ -33,11 +36,13 @@ def rescore(
     from datetime import UTC, datetime
 
     from grader import rubric as rubrics
+    from grader import settings
     from grader.rescore import card, show
     from grader.store import Store
 
-    lines = rubrics.load(rubric)
-    store = Store(out)
+    said = settings.load()
+    min_score = said.min_score if min_score is None else min_score
+    lines, store = rubrics.load(rubric or said.rubric), Store(out or said.out)
     cards = _chosen(store, names or [])
     digest, now = rubrics.digest(lines), datetime.now(UTC).isoformat(timespec="seconds")
     found: list[Rescored] = []
