@@ -39,8 +39,8 @@ def prune(
 ) -> int:
     """Remove the reports of submissions whose latest run is older: scorecard, report, history, the whole folder.
 
-    Only folders that hold a scorecard are touched, and no link is followed. Submissions themselves, kits, and files that
-    were written elsewhere, such as that of --csv, are not here to remove.
+    Only folders that hold a scorecard are touched, and no link is followed. Submissions themselves, kits, and files
+    that were written elsewhere, such as that of --csv, are not here to remove.
     """
     from grader import rubric, settings
     from grader.store import Store

@@ -52,7 +52,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"cluster", "executor", "rubric", "settings", "store", "submission", "terminal"},
     "validity": {"batch", "report", "rubric", "sandbox", "scratch", "store"},
     "admin": {
-        *("cli", "cluster", "compare", "fixtures", "init", "prune", "kit", "report", "rescore", "rubric", "sandbox", "store", "terminal"),
+        *(
+            "cli",
+            "cluster",
+            "compare",
+            "fixtures",
+            "init",
+            "prune",
+            "kit",
+            "report",
+            "rescore",
+            "rubric",
+            "sandbox",
+            "store",
+            "terminal",
+        ),
         "validity",
     },
 }

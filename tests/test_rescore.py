@@ -92,9 +92,7 @@ def test_a_difference_is_held_against_the_new_tolerance(
 
 
 def ratio(low: float, middle: float, high: float, verdict: Verdict = V.accepted, threshold: float = 0.2) -> CheckResult:
-    return check(
-        "cached_generation_is_linear", verdict, ratio=middle, interval=[low, high], threshold=threshold
-    )
+    return check("cached_generation_is_linear", verdict, ratio=middle, interval=[low, high], threshold=threshold)
 
 
 @pytest.mark.parametrize(

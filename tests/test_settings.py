@@ -1,4 +1,4 @@
-"""grader.toml: read from here or above, beaten by options, never from a submission, and named to the key when broken."""
+"""grader.toml: from here or above, beaten by options, never from a submission, named to the key when broken."""
 
 from __future__ import annotations
 

@@ -53,7 +53,9 @@ def _read(name: str, out: Path) -> Scorecard:
     try:
         return Scorecard.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}; give a name in {out}, or a scorecard's path") from None
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}; give a name in {out}, or a scorecard's path"
+        ) from None
     except ValidationError:
         raise UsageError(f"{path} is no scorecard of this version") from None
 
@@ -72,7 +74,9 @@ def _show(cards: list[Scorecard], *blocks: list[Row]) -> None:
         table.add_column(safe(card.submission.name, NAME_CHARS), overflow="fold", ratio=1)
     for rows in blocks:
         for row in rows:
-            table.add_row(safe(row.name), *(safe(cell, CELL_CHARS) for cell in row.cells), style="bold" if row.differs else "")
+            table.add_row(
+                safe(row.name), *(safe(cell, CELL_CHARS) for cell in row.cells), style="bold" if row.differs else ""
+            )
         table.add_section()
     console.print(table)
     if not blocks[2]:

@@ -32,9 +32,13 @@ def rescored(found: Sequence[Rescored], min_score: float | None, dry_run: bool) 
             console.print(f"  and {len(doubts) - DOUBTS:,} more, which the scorecards name under run.rescored")
     dropped = sorted({name for one in found for name in one.dropped})
     if dropped:
-        console.print(f"No longer in the rubric: {', '.join(dropped)}; the history keeps what was stored", soft_wrap=True)
+        console.print(
+            f"No longer in the rubric: {', '.join(dropped)}; the history keeps what was stored", soft_wrap=True
+        )
     if min_score is not None:
-        rises, falls = (sum(_crossing(one, min_score) == way for one in found) for way in ("rises above", "falls below"))
+        rises, falls = (
+            sum(_crossing(one, min_score) == way for one in found) for way in ("rises above", "falls below")
+        )
         console.print(f"across {min_score:g}: {rises} up, {falls} down")
     unjudged = sum(one.before.outcome is not Outcome.graded for one in found)
     kept = f", {unjudged} without verdicts left as they are" if unjudged else ""

@@ -61,9 +61,7 @@ def rejudge(check: CheckResult, old: Tolerances, new: Tolerances) -> tuple[Check
     rescore changed is taken back first, so that only the new tolerances count, not the way to them.
     """
     graded = as_graded(check)
-    moved = [
-        (m, getattr(old, m.tolerance), getattr(new, m.tolerance)) for m in CHECKS.get(graded.id.split("[")[0], ())
-    ]
+    moved = [(m, getattr(old, m.tolerance), getattr(new, m.tolerance)) for m in CHECKS.get(graded.id.split("[")[0], ())]
     if graded.verdict is Verdict.accepted:
         return _accepted(graded, moved)
     if graded.verdict in (Verdict.wrong_answer, Verdict.inconclusive):

@@ -47,9 +47,9 @@ def rescore(
     digest, now = rubrics.digest(lines), datetime.now(UTC).isoformat(timespec="seconds")
     found: list[Rescored] = []
     lacking: list[str] = []
-    for one in cards:
+    for stored in cards:
         try:
-            found.append(card.rescore(one, lines, digest, now))
+            found.append(card.rescore(stored, lines, digest, now))
         except UsageError as error:
             lacking.append(str(error))
     if lacking:
