@@ -15,6 +15,8 @@ from grader import admin, cli
 from grader import rubric as rubrics
 from grader.errors import UsageError
 from grader.models import CheckResult, Outcome, Scorecard, Verdict
+from grader.report.html import render_report
+from grader.rescore import show
 from grader.rescore.card import rescore
 from grader.store import Store
 
@@ -156,6 +158,24 @@ def test_the_way_to_a_rubric_does_not_matter(
     by_way, straight = (rescore(from_, two, "sha256:two", AT).after for from_ in (there, before))
     assert by_way.criteria == straight.criteria and by_way.score == straight.score
     assert rescore(straight, two, "sha256:two", "later").after is straight
+
+
+def test_the_report_says_what_was_rescored_and_what_is_in_doubt() -> None:
+    """A reader sees that the points are another rubric's, and which verdicts that rubric might change."""
+    new = rubric(tolerances={"logits_float32": 1e-6}, limits={"call_s": 99})
+    after = rescore(card("alice"), new, "sha256:x", AT).after
+    shown = render_report(after, new)
+    assert "does not settle: gpt.logits" in shown and f"{AT}, nothing run again" in shown
+    assert " 10 s a call" in shown  # what it ran under
+    assert "nothing run again" not in render_report(card("alice"), rubric())
+
+
+def test_a_doubt_of_many_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A cohort of hundreds gives one line for each doubt, with a few of the names."""
+    new = rubric(tolerances={"logits_float32": 1e-6})
+    show.rescored([rescore(card(f"c{i}"), new, "sha256:x", AT) for i in range(30)], None, False)
+    out = capsys.readouterr().out
+    assert out.count("  ? ") == 1 and "c0, c1, c2, c3, c4 and 25 more" in out
 
 
 # --- the reports folder -----------------------------------------------------------------------------------------------

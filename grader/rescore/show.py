@@ -14,6 +14,7 @@ from grader.rescore.card import Rescored
 from grader.terminal import safe
 
 DOUBTS = 20  # that are printed; each scorecard holds its own
+NAMES = 5  # of submissions that share one
 
 
 def rescored(found: Sequence[Rescored], min_score: float | None, dry_run: bool) -> None:
@@ -23,11 +24,14 @@ def rescored(found: Sequence[Rescored], min_score: float | None, dry_run: bool) 
     shown = [one for one in moved if _moves(one)]
     if shown:
         console.print(_table(shown, min_score))
-    doubts = [f"{one.after.submission.name}: {text}" for one in found for text in one.doubts]
+    doubts: dict[str, list[str]] = {}
+    for one in found:
+        for text in one.doubts:
+            doubts.setdefault(text, []).append(one.after.submission.name)
     if doubts:
         console.print("In doubt; grade again to know:")
-        for text in doubts[:DOUBTS]:
-            console.print(f"  ? {safe(text, 500)}", soft_wrap=True)
+        for text, names in list(doubts.items())[:DOUBTS]:
+            console.print(f"  ? {safe(text, 500)}: {safe(_some(names))}", soft_wrap=True)
         if len(doubts) > DOUBTS:
             console.print(f"  and {len(doubts) - DOUBTS:,} more, which the scorecards name under run.rescored")
     dropped = sorted({name for one in found for name in one.dropped})
@@ -44,6 +48,10 @@ def rescored(found: Sequence[Rescored], min_score: float | None, dry_run: bool) 
     kept = f", {unjudged} without verdicts left as they are" if unjudged else ""
     done = "would be rescored" if dry_run else "rescored"
     console.print(f"{len(moved)} of {len(found)} {done}{kept}")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:NAMES]) + (f" and {len(names) - NAMES:,} more" if len(names) > NAMES else "")
 
 
 def _moves(one: Rescored) -> bool:
