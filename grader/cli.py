@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from grader.errors import HarnessError, UsageError
+from grader.version import Version
 
 # Everything that takes long to import waits until there is something to grade, so that --help answers at once.
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ NAMES = 10  # that one message lists
 RUBRIC_HELP = "The rubric.  [default: rubrics/minigpt-matmul.toml]"
 SANDBOX_HELP = "auto: docker if an engine answers, else bubblewrap.  [default: auto]"
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()
@@ -80,6 +81,7 @@ def grade(
     as_json: Annotated[
         bool, typer.Option("--json", help="Scorecards to standard output, one a line, and nothing else there.")
     ] = False,
+    version: Version = False,
 ) -> int:
     """Grade submissions: run them in a sandbox, judge them outside it, and write reports.
 

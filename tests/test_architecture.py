@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "toml": set(),
     "rubric": {"toml"},
     "settings": {"toml"},
+    "version": {"rubric", "submission"},
     "init": {"settings"},
     "score": set(),
     "fixtures": set(),
@@ -49,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "batch": {"grade", "preload", "score", "scratch"},
     "executor": {"batch", "capacity", "sandbox"},
     "cluster": {"batch", "capacity", "grade"},
-    "cli": {"cluster", "executor", "rubric", "settings", "store", "submission", "terminal"},
+    "cli": {"cluster", "executor", "rubric", "settings", "store", "submission", "terminal", "version"},
     "validity": {"batch", "report", "rubric", "sandbox", "scratch", "store"},
     "admin": {
         *(
@@ -67,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "store",
             "terminal",
         ),
-        "validity",
+        *("validity", "version"),
     },
 }
 WORKER_ALSO = {"torch", "safetensors", "numpy", "pytest"}  # what is promised to a submission anyway, and the wire
