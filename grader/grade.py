@@ -13,7 +13,7 @@ from pathlib import Path
 
 from grader import __version__, score, submission
 from grader.errors import HarnessError, Rejected, SandboxLost
-from grader.kit import keys
+from grader.kit import change, keys
 from grader.kit.diagnosis import diagnose
 from grader.models import Event, Job, RunInfo, Scorecard, SubmissionInfo, Verdict
 from grader.sandbox import choose, promises
@@ -135,7 +135,9 @@ def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None)
         versions["torch"] = candidate.worker_torch
         output = candidate.output.decode("utf-8", "replace")
         how = run_info(candidate.best_effort, candidate.image, candidate.runtime)
-        return score.build(job.rubric, info, how, results, output)
+        card = score.build(job.rubric, info, how, results, output)
+        changes = change.changes(snapshot.files, brought.keys.get(info.kit or ""))
+        return card.model_copy(update={"changes": changes, "notes": change.notes(snapshot.files)})
 
     try:
         return attempt()

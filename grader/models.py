@@ -110,6 +110,31 @@ class ReviewItem(Frozen):
         return self
 
 
+class Measured(Frozen):
+    """A number among a criterion's evidence, and where it must lie."""
+
+    criterion: CriterionId
+    key: str = Field(min_length=1)
+    above: float | None = None
+    below: float | None = None
+
+
+class Question(Frozen):
+    """What to ask when all conditions hold that are given; without any, a follow-up for everybody."""
+
+    question: str = Field(min_length=1)
+    why: str = Field(min_length=1)  # it is asked, shown beside it
+    strong_answer: str = ""
+    lost: tuple[str, ...] = ()  # globs: each matches a criterion that lost points
+    held: tuple[str, ...] = ()  # globs: every criterion that was judged and matches one is accepted, and each matches
+    measured: tuple[Measured, ...] = ()
+    without: str | None = None  # a file that was not handed in
+
+    @property
+    def is_follow_up(self) -> bool:
+        return not (self.lost or self.held or self.measured or self.without)
+
+
 class Weights(Frozen):
     """How the final mark combines the automatic score and the review."""
 
@@ -129,6 +154,7 @@ class Rubric(Frozen):
     tolerances: Tolerances = Tolerances()
     criteria: tuple[Criterion, ...] = Field(min_length=1)
     reviews: tuple[ReviewItem, ...] = ()
+    questions: tuple[Question, ...] = ()
 
     @model_validator(mode="after")
     def _ids_are_unique(self) -> Rubric:
@@ -196,6 +222,25 @@ class Rescore(Frozen):
     doubts: tuple[str, ...] = ()  # verdicts that were kept because the evidence does not settle them
 
 
+class PlantedBug(Frozen):
+    """A bug that stood in what the candidate was given, and whether the candidate changed its lines."""
+
+    bug_class: str
+    title: str
+    lines: tuple[int, ...]  # indices into the change's lines
+    changed: bool
+
+
+class FileChange(Frozen):
+    """One file of a submission against what its candidate was given."""
+
+    path: str
+    base: str  # what it is compared with, in words
+    lines: tuple[str, ...] = ()  # the first character of each: " " in both, "-" given, "+" handed in
+    planted: tuple[PlantedBug, ...] = ()
+    left_out: str = ""  # why lines are missing here
+
+
 class RunInfo(Frozen):
     """How the scorecard came about."""
 
@@ -233,6 +278,8 @@ class Scorecard(Frozen):
     criteria: tuple[CriterionResult, ...] = ()
     reviews: tuple[ReviewMark, ...] = ()
     output: str = ""  # what the submission printed, bounded
+    changes: tuple[FileChange, ...] = ()
+    notes: str = ""  # NOTES.md, bounded
     run: RunInfo
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

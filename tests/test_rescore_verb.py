@@ -14,7 +14,7 @@ from stored import LINES, card, put, rubric
 from grader import admin, cli
 from grader import rubric as rubrics
 from grader.errors import UsageError
-from grader.models import CheckResult, Outcome, Scorecard, Verdict
+from grader.models import CheckResult, FileChange, Outcome, Scorecard, Verdict
 from grader.report.html import render_report
 from grader.rescore import show
 from grader.rescore.card import rescore
@@ -47,6 +47,16 @@ def test_points_titles_and_weights_come_from_the_new_rubric() -> None:
     assert after.criteria[1].title == "Weighs little." and after.criteria[1].checks == before.criteria[1].checks
     assert after.run.rubric_digest == "sha256:new" and after.run.rescored[0].from_digest == before.run.rubric_digest
     assert after.run.rescored[0].at == AT and after.run.started_at == before.run.started_at
+
+
+def test_what_no_rubric_is_about_stays() -> None:
+    """Notes, output and changes, and whatever a scorecard may hold one day, are copied as they are."""
+    before = card("alice").model_copy(
+        update={"notes": "n", "output": "o", "changes": (FileChange(path="p", base="b"),)}
+    )
+    after = rescore(before, rubric(*HEAVY), "sha256:x", AT).after
+    changed = {name for name in type(before).model_fields if getattr(before, name) != getattr(after, name)}
+    assert changed == {"criteria", "run"}
 
 
 def test_a_threshold_that_the_evidence_decides_changes_the_verdict() -> None:

@@ -4,6 +4,7 @@ but only a live model earns it: one whose finite logits depend on weights and on
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -131,17 +132,17 @@ def expect_same_choice(model: RemoteGPT, cached: Tensor, uncached: Tensor) -> No
 
 @criterion("cache.layout")
 @both_schemes
-def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, positions: str) -> None:
+def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidence: Evidence, positions: str) -> None:
     """The cache gives one (K, V) per layer, [B, H, T, d] in the model's dtype; it grows and keeps its prefix."""
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case)
     idx = draw.tokens(case.vocab, case.batch, 12)
     model.fill(idx[:, :7])
-    after = expect_layout(model, 7)
+    after = expect_layout(model, 7, evidence)
     for length, new in ((7, 1), (8, 4)):
         before = after
         model.extend(idx[:, length : length + new])
-        after = expect_layout(model, length + new)
+        after = expect_layout(model, length + new, evidence)
         for layer, (old, grown) in enumerate(zip(before, after, strict=True)):
             for name, was, now in zip("KV", old, grown, strict=True):
                 # Recomputed is kept too, to rounding: what that costs is another claim.
@@ -153,9 +154,9 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, positio
     expect_not_swapped(case, idx, after)
 
 
-def expect_layout(model: RemoteGPT, length: int) -> list[tuple[Tensor, Tensor]]:
+def expect_layout(model: RemoteGPT, length: int, evidence: Evidence) -> list[tuple[Tensor, Tensor]]:
     case = model.case
-    pairs = model.cache_pairs()
+    pairs, held = model.cache_pairs()
     layers, heads = case.config["n_layer"], case.config["n_head"]
     expect(
         len(pairs) == layers,
@@ -174,6 +175,13 @@ def expect_layout(model: RemoteGPT, length: int) -> list[tuple[Tensor, Tensor]]:
             )
             expect(tensor.dtype == model.dtype, f"{name} of layer {layer} has dtype {tensor.dtype}, not {model.dtype}")
             expect_finite(tensor, f"{name} of layer {layer}")
+    batch, heads, _, head_size = shape
+    sizes = {"batch": batch, "layers": layers, "heads": heads, "head_size": head_size}
+    memory: dict[str, Any] = {"T": [], "bytes": [], "held": [], **sizes, "itemsize": pairs[0][0].element_size()}
+    found = cast("dict[str, Any]", evidence.setdefault("cache_memory", memory))
+    found["T"].append(length)
+    found["bytes"].append(sum(tensor.nbytes for pair in pairs for tensor in pair))
+    found["held"].append(held if isinstance(held, int) else 0)
     return pairs
 
 

@@ -93,8 +93,8 @@ class RemoteGPT:
         self.candidate.call("drop", {"cache": cache})
         return torch.cat([x.to(self.dtype) for x in logits], dim=1)
 
-    def cache_pairs(self, cache: str = "c") -> list[tuple[Tensor, Tensor]]:
-        """Iterate over the cache (there, twice) and give its (K, V) pairs."""
+    def cache_pairs(self, cache: str = "c") -> tuple[list[tuple[Tensor, Tensor]], Any]:
+        """Iterate over the cache (there, twice); give its (K, V) pairs, and how many bytes it says are behind them."""
         answer, out = self.candidate.call("cache", {"cache": cache})
         lengths = answer.get("lengths")
         expect(
@@ -105,7 +105,7 @@ class RemoteGPT:
         pairs = [(out[f"k{i}"], out[f"v{i}"]) for i in range(len(out) // 2) if f"k{i}" in out and f"v{i}" in out]
         if 2 * len(pairs) != len(out):
             raise wrong("the cache did not come as pairs")
-        return pairs
+        return pairs, answer.get("held_bytes")
 
     def generate(
         self,

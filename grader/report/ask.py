@@ -1,18 +1,21 @@
-"""What to ask the candidate: about what failed, about what is surprisingly right, else the exercise's follow-ups."""
+"""What to ask the candidate, by the rubric's rules: about what failed, about what is surprisingly right, follow-ups."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatch
 
-from grader.models import CriterionResult, Outcome, Rubric, Scorecard, Verdict
+from grader.models import CriterionResult, Measured, Outcome, Question, Rubric, Scorecard, Verdict
+from grader.report.draw import real
 from grader.report.text import points, short
+from grader.report.view import lost
 from grader.report.words import MARKS
 
 MOST = 6  # questions that an interview has time for; the others fold
 
 
 @dataclass(frozen=True)
-class Question:
+class Asked:
     """A question, why it is asked, and what a strong answer holds."""
 
     why: str
@@ -21,66 +24,61 @@ class Question:
     strong_answer: str
 
 
-FOLLOW_UPS = (
-    Question(
-        "follow-up",
-        None,
-        "How much memory does the cache of this model take for one sequence at full length, and what would you do "
-        "when contexts get a hundred times longer?",
-        "2 * L * B * H * T * d * bytes; for the trained checkpoints (4 layers, 4 heads of 32, 128 positions, float32) "
-        "2 * 4 * 1 * 4 * 128 * 32 * 4 = 524,288 bytes: 512 KiB a sequence, linear in T. MQA or GQA shrink H for keys "
-        "and values, quantised caches the bytes, paged caches the waste; each gives something up for it.",
-    ),
-    Question(
-        "follow-up",
-        None,
-        "Sequences of different length share one cached batch: what changes in the mask and in the positions?",
-        "A length and a position for each row. Padding on the left keeps the newest tokens aligned; on the right each "
-        "new token is scattered to its own place. The mask hides padded keys from every query, and positions count "
-        "real tokens only.",
-    ),
-    Question(
-        "follow-up",
-        None,
-        "One weight [k, n] meets a batch [b, m, k]: over which axes is its gradient summed, and how would you write "
-        "that for any pair of shapes?",
-        "Over leading axes that the operand lacks, and over axes where it has size 1, keeping those (sum_to_size). A "
-        "sum, since each use adds its share by the chain rule. gradcheck does not see when it is missing.",
-    ),
-    Question(
-        "follow-up",
-        None,
-        "When is a work-efficient scan (Blelloch) better than Hillis-Steele, and when is neither right for a matmul?",
-        "Blelloch does O(n) work in about twice the depth: better where n is far larger than the machine is wide. "
-        "Where only the last prefix is wanted, a tree reduction or a tuned GEMM wins: no partial product is stored.",
-    ),
-)
-
-
-def questions(card: Scorecard, rubric: Rubric) -> tuple[Question, ...]:
-    """Give the questions for this scorecard, the most valuable first."""
+def questions(card: Scorecard, rubric: Rubric) -> tuple[Asked, ...]:
+    """Give the questions for this scorecard, the most telling first; none that everybody is asked."""
     if card.outcome is not Outcome.graded:
         return ()
+    rules = [rule for rule in rubric.questions if not rule.is_follow_up and _holds(rule, card)]
+    telling = [_asked(rule, card) for rule in rules if rule.lost]
     lines = {line.id: line for line in rubric.criteria}
-    asked = []
-    for result in sorted((c for c in card.criteria if _lost(c)), key=_worth):
-        if (line := lines.get(result.id)) and line.question:
-            asked.append(Question(_why(result), result.id, line.question, line.strong_answer))
-    if not asked:
-        return FOLLOW_UPS
-    for result in card.criteria:
-        line = lines.get(result.id)
-        if result.bonus and result.verdict is Verdict.accepted and line and line.question:
-            asked.append(Question("surprisingly right: bonus earned", result.id, line.question, line.strong_answer))
-            break
-    return tuple(asked)
+    failed = [
+        Asked(_why(result), result.id, line.question, line.strong_answer)
+        for result in sorted((c for c in card.criteria if _asks(c)), key=_worth)
+        if (line := lines.get(result.id)) and line.question
+    ]
+    return (*telling, *failed, *(_asked(rule, card) for rule in rules if not rule.lost))
 
 
-def _lost(result: CriterionResult) -> bool:
-    """Say whether points were lost; a bonus that was never handed in is no loss."""
-    if result.verdict in (Verdict.accepted, Verdict.not_applicable, Verdict.harness_error):
-        return False
-    return not (result.bonus and result.verdict is Verdict.missing)
+def follow_ups(card: Scorecard, rubric: Rubric) -> tuple[Asked, ...]:
+    """Give the questions for everybody."""
+    return tuple(_asked(rule, card) for rule in rubric.questions if rule.is_follow_up)
+
+
+def _asked(rule: Question, card: Scorecard) -> Asked:
+    first = next((c.id for glob in rule.lost for c in card.criteria if lost(c) and fnmatch(c.id, glob)), None)
+    return Asked(rule.why, first, rule.question, rule.strong_answer)
+
+
+def _holds(rule: Question, card: Scorecard) -> bool:
+    judged = [c for c in card.criteria if c.verdict is not Verdict.not_applicable]
+    return (
+        all(any(_tried(c) and fnmatch(c.id, glob) for c in judged) for glob in rule.lost)
+        and all(_all_held([c for c in judged if fnmatch(c.id, glob)]) for glob in rule.held)
+        and all(_lies(wanted, card) for wanted in rule.measured)
+        and (rule.without is None or rule.without not in card.submission.files)
+    )
+
+
+def _tried(result: CriterionResult) -> bool:
+    """Say whether points were lost by something that was handed in: what a missing file lacks tells nothing more."""
+    return lost(result) and result.verdict not in (Verdict.missing, Verdict.harness_error)
+
+
+def _all_held(results: list[CriterionResult]) -> bool:
+    return bool(results) and all(result.verdict is Verdict.accepted for result in results)
+
+
+def _lies(wanted: Measured, card: Scorecard) -> bool:
+    """Say whether one of the criterion's checks measured such a number."""
+    checks = next((c.checks for c in card.criteria if c.id == wanted.criterion), ())
+    found = [number for check in checks if (number := real(check.evidence.get(wanted.key))) is not None]
+    low = -float("inf") if wanted.above is None else wanted.above
+    high = float("inf") if wanted.below is None else wanted.below
+    return any(low < number < high for number in found)
+
+
+def _asks(result: CriterionResult) -> bool:
+    return lost(result) and result.verdict is not Verdict.harness_error
 
 
 def _worth(result: CriterionResult) -> tuple[bool, bool, float]:

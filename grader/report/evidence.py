@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.models import CheckResult, Evidence, Verdict
-from grader.report import draw, maps
+from grader.report import draw, maps, memory
 from grader.report.text import Cut, cut, cut_front, number, one_line, plain, short
 from grader.report.words import MARKS, Mark
 
@@ -17,7 +17,7 @@ SHORT_LIST = 8  # a shape, say: read as a whole, not by its first difference
 ITEMS_AROUND = 12  # entries of a list, likewise
 DRAWN = frozenset(
     {"claim", "expected", "actual", "max_abs_diff", "atol", "first_divergence", "detail", "error", "tokens", "cost"}
-    | {"layer_map", "causality_map", "gradient_map", "ratio", "interval", "threshold", "fraction"}
+    | {"layer_map", "causality_map", "gradient_map", "cache_memory", "ratio", "interval", "threshold", "fraction"}
 )
 
 
@@ -34,14 +34,25 @@ class Caps:
     checks: int = 40
     pictures: bool = True
     names: int = 200
+    change_characters: int = 150_000
+    notes: int = 20_000
 
 
 CAPS = (
     Caps(),
-    Caps(message=800, line=200, trace=1200, value=240, output=4000, other_keys=6, names=60),
-    Caps(message=200, line=100, trace=240, value=80, output=1000, other_keys=3, checks=12, pictures=False, names=15),
-    Caps(message=80, line=60, trace=80, value=40, output=400, other_keys=0, checks=2, pictures=False, names=5),
-)
+    Caps(
+        message=800, line=200, trace=1200, value=240, output=4000, other_keys=6, names=60,
+        change_characters=60_000, notes=8000,
+    ),
+    Caps(
+        message=200, line=100, trace=240, value=80, output=1000, other_keys=3, checks=12, pictures=False, names=15,
+        change_characters=20_000, notes=2000,
+    ),
+    Caps(
+        message=80, line=60, trace=80, value=40, output=400, other_keys=0, checks=2, pictures=False, names=5,
+        change_characters=0, notes=0,
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,10 +88,11 @@ class Pictures:
     layers: maps.Map | None
     causality: maps.Map | None
     gradient: maps.Map | None
+    memory: memory.Memory | None
 
     @property
     def any(self) -> bool:
-        drawn = (self.strip, self.cost, self.interval, self.layers, self.causality, self.gradient)
+        drawn = (self.strip, self.cost, self.interval, self.layers, self.causality, self.gradient, self.memory)
         return any(picture is not None for picture in drawn)
 
 
@@ -128,7 +140,7 @@ def check_view(check: CheckResult, caps: Caps) -> CheckView:
         facts=_facts(found, caps),
         detail=cut(plain(detail), caps.message) if detail else None,
         fault=_fault(found.get("error"), caps),
-        pictures=_pictures(found) if caps.pictures else Pictures(None, None, None, None, None, None),
+        pictures=_pictures(found) if caps.pictures else Pictures(None, None, None, None, None, None, None),
         others=tuple(shown),
         duration_s=check.duration_s,
     )
@@ -249,6 +261,7 @@ def _pictures(found: Evidence) -> Pictures:
         layers=maps.layer_map(found.get("layer_map"), atol),
         causality=maps.causality_map(found.get("causality_map"), atol or LEAK),
         gradient=maps.gradient_map(found.get("gradient_map"), atol),
+        memory=memory.memory(found.get("cache_memory")),
     )
 
 

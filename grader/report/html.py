@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from grader.models import Outcome, Rubric, Scorecard
-from grader.report import ask, cohort, colours, text, view
+from grader.report import ask, code, cohort, colours, notes, text, view
 from grader.report.evidence import CAPS, Caps
 from grader.report.words import MARKS, OUTCOMES
 
@@ -45,8 +45,11 @@ def _report(card: Scorecard, rubric: Rubric, caps: Caps) -> str:
         doubts=view.doubts(card),
         sections=view.sections(card, rubric, caps),
         questions=ask.questions(card, rubric),
-        follow_ups=ask.FOLLOW_UPS,
+        follow_ups=ask.follow_ups(card, rubric),
         most_questions=ask.MOST,
+        anything_lost=any(view.lost(result) for result in card.criteria),
+        changes=code.change_views(card, caps.change_characters),
+        notes=notes.notes_view(card.notes, caps.notes),
         anchors=anchors,
         output=text.cut(card.output, caps.output),
         files=card.submission.files[: caps.names],

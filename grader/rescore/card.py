@@ -11,6 +11,8 @@ from grader.rescore.thresholds import rejudge
 
 BY_LIMITS = (Verdict.time_limit, Verdict.memory_limit, Verdict.output_limit)
 
+SCORED = ("score", "max_score", "bonus", "pending", "final", "criteria", "reviews")  # all else is as it was graded
+
 
 @dataclass(frozen=True)
 class Rescored:
@@ -44,7 +46,8 @@ def rescore(card: Scorecard, rubric: Rubric, digest: str, at: str) -> Rescored:
         doubts.append("the scorecard does not say which tolerances it was graded by; all verdicts are kept")
     doubts += _marks_in_doubt(card, rubric)
     run = card.run.model_copy(update={"rubric_digest": digest})
-    after = score.build(rubric, card.submission, run, results, card.output, card.reviews)
+    scored = score.build(rubric, card.submission, run, results, card.output, card.reviews)
+    after = card.model_copy(update={name: getattr(scored, name) for name in SCORED} | {"run": run})
     if after == card:
         return Rescored(card, card, doubts=tuple(doubts))
     record = Rescore(from_digest=card.run.rubric_digest, at=at, doubts=tuple(doubts))

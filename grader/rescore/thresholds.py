@@ -61,7 +61,9 @@ def rejudge(check: CheckResult, old: Tolerances, new: Tolerances) -> tuple[Check
     rescore changed is taken back first, so that only the new tolerances count, not the way to them.
     """
     graded = as_graded(check)
-    moved = [(m, getattr(old, m.tolerance), getattr(new, m.tolerance)) for m in CHECKS.get(graded.id.split("[")[0], ())]
+    measured = CHECKS.get(graded.id.split("[")[0], ())
+    pairs = [(m, getattr(old, m.tolerance), getattr(new, m.tolerance)) for m in measured]
+    moved = [(m, was, now) for m, was, now in pairs if was != now]
     if graded.verdict is Verdict.accepted:
         return _accepted(graded, moved)
     if graded.verdict in (Verdict.wrong_answer, Verdict.inconclusive):

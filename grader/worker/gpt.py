@@ -93,15 +93,19 @@ class Server:
         cache = self.caches[args["cache"]]
         with torch.no_grad():
             lengths = []
+            held: dict[int, int] = {}  # each buffer behind the pairs, once
             for _round in range(2):
                 found: dict[str, Tensor] = {}
+                held.clear()
                 for i, entry in enumerate(cache):
                     if i >= 64:
                         raise Unfit("iterating over the cache gives more than 64 entries")
                     key, value = pair(tuple(entry), f"entry {i} of the cache")
                     found[f"k{i}"], found[f"v{i}"] = plain(key, f"K of layer {i}"), plain(value, f"V of layer {i}")
+                    for tensor in (key, value):
+                        held[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
                 lengths.append(len(found) // 2)
-        return {"lengths": lengths}, found
+        return {"lengths": lengths, "held_bytes": sum(held.values())}, found
 
     def do_drop(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         self.caches.pop(args["cache"], None)

@@ -5,11 +5,27 @@ from __future__ import annotations
 import functools
 import math
 import random
+from pathlib import Path
 from typing import Any
 
 from grader import rubric as rubrics
 from grader import score
-from grader.models import CheckResult, Evidence, Job, Rubric, RunInfo, Scorecard, SubmissionInfo, Verdict
+from grader.kit import change, cuts
+from grader.kit.bugs import load_bugs
+from grader.kit.edits import replace
+from grader.kit.keys import Key
+from grader.models import (
+    CheckResult,
+    Evidence,
+    FileChange,
+    Job,
+    PlantedBug,
+    Rubric,
+    RunInfo,
+    Scorecard,
+    SubmissionInfo,
+    Verdict,
+)
 from grader.project import DEFAULT_RUBRIC
 
 TEXT = "the mill stood by the river, and the miller's cat slept on the warm stones by the door. in the morning "
@@ -110,6 +126,12 @@ ERROR: Evidence = {
 }
 
 
+MEMORY: Evidence = {
+    "T": [7, 8, 12], "bytes": [13440, 15360, 23040], "held": [26880, 26880, 26880],
+    "batch": 2, "layers": 2, "heads": 4, "head_size": 15, "itemsize": 4,
+}  # fmt: skip
+
+
 def full() -> Scorecard:
     """Full marks and bonus, with a kit that had no key here."""
     results = {c.id: held(c.id) for c in rubric().criteria if c.id != "diagnosis.bugs"}
@@ -127,6 +149,9 @@ def full() -> Scorecard:
     )
     results["gpt.greedy"] = (
         check("text[learned]", claim="The greedy text equals the expected text.", tokens=tokens(TEXT)),
+    )
+    results["cache.layout"] = (
+        check("one_pair_per_layer", claim="The cache gives one (K, V) per layer.", cache_memory=MEMORY),
     )
     results["cache.cost"] = (
         check(
@@ -263,6 +288,7 @@ def partial() -> Scorecard:
             "3 of 4 planted classes were named, and one that was not planted",
             fraction=0.5,
             claim="The declared bug classes are the planted ones.",
+            hits=["scaling", "loss-shift", "mask"],
         ),
     )
     files = submission("bob", kit="k-2f7c91", refused={"notes/link": "a symbolic link"})
@@ -275,7 +301,26 @@ def partial() -> Scorecard:
     )
     marks = list(card.reviews)
     marks[0] = marks[0].model_copy(update={"mark": 3.0, "comment": "Fixed the seed first, then halved the model."})
-    return card.model_copy(update={"reviews": tuple(marks)})
+    handed_in = replace(cuts.starter(), {bug.id: bug.kit_edit for bug in BUGS[:1]}).encode()
+    key = Key(kit="k-2f7c91", made_at="", seed=1, positions="learned", bugs=[b.id for b in BUGS], classes=["mask"])
+    changes = change.changes({"minigpt.py": handed_in, "matmul.py": MATMUL.read_bytes()}, key)
+    return card.model_copy(update={"reviews": tuple(marks), "changes": changes, "notes": NOTES})
+
+
+NOTES = """# Notes
+
+Fixed first: `model.eval()`, *greedy*, one prompt. See [the blog](https://example.org/kv) and ![a plot](https://example.org/p.png).
+
+| stage | shape |
+| --- | --- |
+| tokens | `[2, 5]` |
+
+```python
+scores = q @ k.transpose(-2, -1)  # <b>not bold</b>
+```
+"""
+MATMUL = Path(__file__).resolve().parents[2] / "reference" / "matmul.py"
+BUGS = [load_bugs()[name] for name in ("softmax-over-queries", "loss-unshifted", "residual-mlp-lost")]
 
 
 def part_b() -> Scorecard:
@@ -335,6 +380,7 @@ def hostile(text: str = HOSTILE) -> Scorecard:
         "layer_map": {"layers": [text, text + "2"], "values": [[0.0, 1.0], ["nan", 2.0]], "first": text},
         "gradient_map": {"operand": text, "values": [[0.0, 1.0]]},
         "cost": {"T": [1, 2], "cached_ms": [1.0, 2.0], "unit": text},
+        "cache_memory": {**MEMORY, "T": [text]},
         text: text,
         "nested": {text: [text]},
         "caught": {text: [text]},
@@ -349,7 +395,14 @@ def hostile(text: str = HOSTILE) -> Scorecard:
     )  # fmt: skip
     card = score.build(rubric(), files, info, results, text)
     marks = tuple(mark.model_copy(update={"comment": text, "mark": 2.0}) for mark in card.reviews)
-    return card.model_copy(update={"reviews": marks, "reason": text})
+    changes = tuple(
+        FileChange(
+            path=path, base=text, lines=tuple(f"{sign}{line}" for line in text.split("\n") for sign in " -+"),
+            planted=(PlantedBug(bug_class=text, title=text, lines=(0, 1), changed=False),), left_out=text,
+        )
+        for path in change.FILES
+    )  # fmt: skip
+    return card.model_copy(update={"reviews": marks, "reason": text, "changes": changes, "notes": text})
 
 
 def flooded() -> Scorecard:
@@ -361,7 +414,10 @@ def flooded() -> Scorecard:
         c.id: tuple(r.model_copy(update={"id": f"{i}"}) for i, r in enumerate(c.checks * 8)) for c in card.criteria
     }
     files = submission(flood, files=names, refused=dict.fromkeys(names, flood[:400]))
-    return score.build(rubric(), files, card.run, results, flood)
+    flooded = score.build(rubric(), files, card.run, results, flood)
+    lines = tuple(f"+{i}{flood[:300]}" for i in range(change.MOST_LINES))
+    changes = tuple(each.model_copy(update={"lines": lines}) for each in card.changes)
+    return flooded.model_copy(update={"changes": changes, "notes": flood[: change.NOTES_CHARS]})
 
 
 FAULTS = [Verdict.wrong_answer] * 6 + [

@@ -138,22 +138,51 @@ def test_the_index_sorts_filters_and_keeps_its_state_in_the_address(visit: Calla
     page = found.page
     first = page.locator("tbody tr").first.locator("th")
     page.get_by_role("button", name="score").click()
-    assert first.inner_text() == "alice" and page.url.endswith("#sort=score&dir=desc")
+    assert first.inner_text().strip() == "alice" and page.url.endswith("#sort=score&dir=desc")
     assert page.locator("th[aria-sort]").get_attribute("aria-sort") == "descending"
     page.get_by_role("button", name="score").click()
     assert "no" not in first.inner_text() and page.url.endswith("#sort=score")
     page.locator("#lost").select_option("cache.cost")
     assert "lost=cache.cost" in page.url
-    shown = page.locator("tbody tr:visible th").all_inner_texts()
+    shown = names(page)
     assert "bob" in shown and "alice" not in shown
     page.locator("#q").fill("bo")
-    assert page.locator("tbody tr:visible th").all_inner_texts() == ["bob"]
+    assert names(page) == ["bob"]
     again = visit(PAGES["index"], "#" + page.url.split("#")[1]).page
-    assert again.locator("tbody tr:visible th").all_inner_texts() == ["bob"]
+    assert names(again) == ["bob"]
     again.get_by_role("button", name="Reset").click()
     assert again.locator("tbody tr:visible").count() == 17
     again.locator("#outcome").select_option("rejected")
-    assert "torn rejected" in again.locator("tbody tr:visible th").all_inner_texts()
+    assert "torn rejected" in names(again)
+
+
+def names(page: Any) -> list[str]:
+    return [text.strip() for text in page.locator("tbody tr:visible th").all_inner_texts()]
+
+
+def test_two_candidates_stand_side_by_side(visit: Callable[..., Any]) -> None:
+    """Ticked candidates are compared criterion by criterion, by a link too, and where they differ can be seen alone."""
+    page = visit(PAGES["index"]).page
+    assert page.locator("#comparison").is_hidden()
+    page.get_by_label("Compare alice").check()
+    assert page.locator("#comparison").is_hidden() and page.locator("#compare-hint").is_visible()
+    page.get_by_label("Compare bob").press("Space")
+    rows = page.locator("#compared tr:visible")
+    said = {row[0]: row[1:] for row in (text.split("\t") for text in rows.all_inner_texts())}
+    assert said["cache.cost"] == ["accepted", "wrong answer"] and said["gpt.load"] == ["accepted", "accepted"]
+    assert page.locator("#compared th a").all_inner_texts() == ["alice", "bob"]
+    everything = rows.count()
+    page.locator("#differ").check()
+    only = [text.split("\t")[0] for text in rows.all_inner_texts()]
+    assert "cache.cost" in only and "gpt.load" not in only and len(only) < everything
+    link = page.locator("#compared a.fail").first.get_attribute("href")
+    assert link.startswith("bob/report.html#")
+    again = visit(PAGES["index"], "#" + page.url.split("#")[1]).page
+    assert again.locator("#compared th a").all_inner_texts() == ["alice", "bob"]
+    again.get_by_label("Compare candidate-0003").check()
+    assert again.locator("tbody input[type=checkbox]:enabled").count() == 3
+    again.get_by_role("button", name="Close").click()
+    assert again.locator("#comparison").is_hidden() and "compare" not in again.url
 
 
 def test_a_rate_filters_the_table(visit: Callable[..., Any]) -> None:
@@ -161,7 +190,7 @@ def test_a_rate_filters_the_table(visit: Callable[..., Any]) -> None:
     page = visit(PAGES["index"]).page
     page.locator(".rates a", has_text="matmul.batched").click()
     assert page.locator("#lost").input_value() == "matmul.batched"
-    assert "bob" in page.locator("tbody tr:visible th").all_inner_texts()
+    assert "bob" in names(page)
 
 
 def test_five_thousand_submissions_are_usable(visit: Callable[..., Any]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.models import CheckResult, Verdict
-from grader.report import colours, draw, html, maps
+from grader.report import colours, draw, html, maps, memory
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
@@ -25,6 +25,7 @@ KEYS = {
     "layer_map": ("layers", "values", "first"),
     "causality_map": ("values",),
     "gradient_map": ("operand", "values"),
+    "cache_memory": ("T", "bytes", "held", "batch", "layers", "heads", "head_size", "itemsize"),
     "error": ("type", "message", "file", "line", "traceback"),
 }
 SCALARS = ("expected", "actual", "max_abs_diff", "atol", "first_divergence", "detail", "ratio", "interval", "threshold")
@@ -133,6 +134,35 @@ def test_the_causality_map_tells_leaks_from_blindness() -> None:
     assert "every logit sees what it should" in good.alternative and not good.dots and not good.rings
     assert leak.dots.count("M") == 19 and not leak.rings
     assert blind.rings and not blind.dots
+
+
+def test_the_memory_picture_says_what_the_formula_says() -> None:
+    """An interviewer reads this model's own number of bytes a token, and whether buffers hold more."""
+    drawn = memory.memory(cards.MEMORY)
+    assert drawn is not None
+    assert "23,040 bytes, as 2·L·B·H·T·d·bytes says: 1,920 for each token" in drawn.caption
+    assert "hold 26,880: room for tokens to come" in drawn.caption
+    assert [curve.name for curve in drawn.curves][1:3] == ["GQA, 2 of 4 K/V heads", "8-bit values"]
+    twice = {**cards.MEMORY, "bytes": [2, 2, 46080], "held": [1, 1, 23040]}
+    told = memory.memory(twice)
+    assert told is not None and "says 23,040" in told.caption and "pairs share memory" in told.caption
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"heads": 0},
+        {"T": []},
+        {"T": [3, 2, 1]},
+        {"bytes": [1]},
+        {"itemsize": "4"},
+        {"T": [1, 2, 2**60]},
+        {"layers": 1e9},
+    ],
+)
+def test_memory_that_cannot_be_drawn_is_not(change: dict[str, Any]) -> None:
+    """Numbers come from a submission's process: other shapes draw nothing."""
+    assert memory.memory({**cards.MEMORY, **change}) is None
 
 
 def test_numbers_in_attributes_are_short() -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
+import fnmatch
 import hashlib
 import re
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import cards
 import pytest
 
-from grader.models import Scorecard, Verdict
-from grader.report import html
+from grader.models import Question, Scorecard, Verdict
+from grader.report import ask, html
 from grader.report.words import MARKS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -50,7 +52,8 @@ def report(card: Scorecard) -> str:
 
 def test_every_criterion_has_an_anchor_and_only_what_was_lost_is_open(card: Scorecard) -> None:
     """`#cache.decode` leads to cache.decode in every report; failures are open, what holds is folded."""
-    found = {a["id"]: "open" in a for a in Outline(report(card)).all("details") if "id" in a}
+    details = Outline(report(card)).all("details")
+    found = {a["id"]: "open" in a for a in details if a["class"].startswith("criterion")}
     assert list(found) == [result.id for result in card.criteria]
     for result in card.criteria:
         fine = result.verdict in (Verdict.accepted, Verdict.not_applicable)
@@ -64,7 +67,10 @@ def test_ids_are_unique_and_every_link_within_the_page_leads_somewhere(card: Sco
     ids = outline.ids()
     assert len(ids) == len(set(ids))
     for link in outline.all("a"):
-        assert link["href"].startswith("#") and link["href"][1:] in ids
+        if link["href"].startswith("#"):
+            assert link["href"][1:] in ids
+        else:  # of the notes, which lead nowhere but to the web and say so
+            assert link["href"].startswith("https://") and link["rel"] == "noopener noreferrer nofollow"
 
 
 def test_the_first_lines_hold_the_verdict() -> None:
@@ -151,6 +157,49 @@ def test_questions_come_from_what_failed_and_follow_ups_when_nothing_did() -> No
     assert lines["cache.decode"].question not in asked
     nothing = report(cards.full()).split('id="ask"')[1].split("</section>")[0]
     assert "524,288 bytes" in nothing and "Blelloch" in nothing and "padding" in nothing.lower()
+
+
+def asked(card: Scorecard, **rule: Any) -> list[str]:
+    """Give what a rubric asks that has this rule and no other question."""
+    lines = tuple(line.model_copy(update={"question": ""}) for line in cards.rubric().criteria)
+    rules = (Question(question="asked", why="w", **rule),)
+    rubric = cards.rubric().model_copy(update={"criteria": lines, "questions": rules})
+    return [found.question for found in ask.questions(card, rubric)]
+
+
+def test_a_rule_asks_when_all_its_conditions_hold() -> None:
+    """Interviewers write when to ask what; each condition counts, and a glob must match something that was judged."""
+    card = cards.partial()
+    assert (
+        asked(card, lost=("gpt.greedy",))
+        == asked(card, lost=("gpt.*", "matmul.*"), held=("cache.decode",))
+        == ["asked"]
+    )
+    assert asked(card, lost=("cache.decode",)) == asked(card, lost=("gpt.greedy",), held=("cache.*",)) == []
+    assert asked(card, lost=("nothing.*",)) == asked(card, held=("nothing.*",)) == []
+    ratio = {"criterion": "cache.cost", "key": "ratio"}
+    assert (
+        asked(card, measured=({**ratio, "above": 0.9},)) == asked(card, measured=({**ratio, "below": 1},)) == ["asked"]
+    )
+    assert asked(card, measured=({**ratio, "above": 0.97},)) == asked(card, measured=({**ratio, "below": 0.97},)) == []
+    assert asked(card, measured=({**ratio, "key": "claim", "above": 0},)) == []
+    assert asked(card, without="NOTES.md") == [] and asked(card, without="tests/test_a.py") == ["asked"]
+
+
+def test_what_is_missing_is_not_asked_about_as_if_it_had_been_tried() -> None:
+    """A rule about what was lost needs something that was handed in."""
+    assert asked(cards.part_b(), lost=("gpt.logits",)) == []
+
+
+def test_the_rubrics_own_rules_are_met_by_somebody() -> None:
+    """Every rule names criteria of the rubric and evidence that its checks leave: none can be asked of nobody."""
+    rubric = cards.rubric()
+    ids = {line.id for line in rubric.criteria}
+    for rule in rubric.questions:
+        for glob in (*rule.lost, *rule.held):
+            assert fnmatch.filter(ids, glob), (rule.question, glob)
+        for measured in rule.measured:
+            assert measured.criterion in ids and measured.key == "ratio"
 
 
 def test_the_review_sheet_has_every_anchor_and_the_mark_that_was_given() -> None:

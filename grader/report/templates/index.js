@@ -3,16 +3,27 @@
   const table = byId("cohort"), body = table.tBodies[0];
   const heads = [...table.tHead.querySelectorAll("[data-key]")];
   const columns = [...byId("lost").options].slice(1).map((option) => option.value);
+  const titles = new Map([...document.querySelectorAll(".rates a")].map((link) => [link.textContent, link.title]));
+  const element = (name, text = "", attributes = {}) => {
+    const made = document.createElement(name);
+    made.textContent = text;
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  };
   const rows = [...body.rows].map((row) => {
     const cells = row.cells, number = (i) => (cells[i].textContent === "–" || !cells[i].textContent ? null : Number(cells[i].textContent));
     const letters = cells[5].textContent.replaceAll(" ", "");
     return {
-      row, name: (cells[0].querySelector("a") || cells[0]).textContent, score: number(1), bonus: number(2), pending: number(3),
+      row, letters, name: (cells[0].querySelector("a") || cells[0]).textContent, href: cells[0].querySelector("a")?.getAttribute("href"), score: number(1), bonus: number(2), pending: number(3),
       final: number(4), started: cells[6].textContent, outcome: row.dataset.outcome || "graded",
       lost: new Set(columns.filter((_, i) => letters[i] && !"·_".includes(letters[i]))),
     };
   });
-  const start = { q: "", outcome: "", lost: "", sort: "name", dir: "asc" };
+  const start = { q: "", outcome: "", lost: "", sort: "name", dir: "asc", compare: "" };
+  const MOST = 3; // side by side
+  const marks = new Map([...document.querySelectorAll("[data-letter]")].map((mark) => [mark.dataset.letter, mark.dataset]));
+  const byName = new Map(rows.map((item) => [item.name, item]));
+  const chosen = () => state.compare.split("/").filter((name) => byName.has(name)).slice(0, MOST); // no name holds a slash
   let state = { ...start }, everything = false;
 
   const compare = (a, b) => {
@@ -27,6 +38,12 @@
       (!state.outcome || item.outcome === state.outcome) && (!state.lost || item.lost.has(state.lost))).sort(compare);
     const shown = everything ? fits : fits.slice(0, PAGE);
     body.replaceChildren(...shown.map((item) => item.row));
+    const names = chosen();
+    for (const item of shown) {
+      pick(item).checked = names.includes(item.name);
+      item.pick.disabled = !item.pick.checked && names.length >= MOST;
+    }
+    compared(names);
     const of = fits.length === rows.length ? "" : ` of ${rows.length.toLocaleString("en")}`;
     byId("count").textContent = `${fits.length.toLocaleString("en")}${of} submissions`;
     byId("more").hidden = shown.length === fits.length;
@@ -36,6 +53,49 @@
       else head.removeAttribute("aria-sort");
     }
     for (const key of ["q", "outcome", "lost"]) if (byId(key).value !== state[key]) byId(key).value = state[key];
+  };
+  // A box beside each name that is on the page; thousands are made only when they are shown.
+  const pick = (item) => {
+    if (item.pick) return item.pick;
+    item.pick = element("input", "", { type: "checkbox", "aria-label": "Compare " + item.name });
+    item.pick.addEventListener("change", () => {
+      const names = chosen().filter((name) => name !== item.name);
+      change({ compare: (item.pick.checked ? [...names, item.name] : names).join("/") });
+    });
+    item.row.cells[0].prepend(item.pick, " ");
+    return item.pick;
+  };
+  const compared = (names) => {
+    const section = byId("comparison"), those = names.map((name) => byName.get(name));
+    section.hidden = names.length < 2;
+    byId("compare-hint").hidden = names.length !== 1;
+    if (section.hidden) return;
+    const line = (title, cells, same, label = title) => {
+      const row = element("tr", "", same ? { class: "same" } : {});
+      row.append(element("th", title, { scope: "row", title: label }), ...cells);
+      return row;
+    };
+    const numbers = ["score", "bonus", "pending", "final"].filter((key) => those.some((item) => item[key] !== null));
+    const lines = numbers.map((key) => {
+      const values = those.map((item) => (item[key] === null ? "–" : String(item[key])));
+      return line(key === "pending" ? "open" : key, values.map((value) => element("td", value, { class: "num" })), new Set(values).size === 1);
+    });
+    columns.forEach((id, i) => {
+      const letters = those.map((item) => item.letters[i] ?? "_");
+      const cells = those.map((item, at) => {
+        const mark = marks.get(letters[at]), cell = element("td", "", { class: mark.tone });
+        cell.append(item.href ? element("a", mark.word, { href: item.href + "#" + id, class: mark.tone }) : mark.word);
+        return cell;
+      });
+      lines.push(line(id, cells, new Set(letters).size === 1, titles.get(id)));
+    });
+    const head = element("tr");
+    head.append(element("th", "", { scope: "col" }), ...those.map((item) => {
+      const cell = element("th", "", { scope: "col" });
+      cell.append(item.href ? element("a", item.name, { href: item.href }) : item.name);
+      return cell;
+    }));
+    byId("compared").replaceChildren(head, ...lines);
   };
   const read = () => {
     const said = new URLSearchParams(location.hash.slice(1));
@@ -62,6 +122,8 @@
   }
   byId("q").addEventListener("input", (event) => change({ q: event.target.value }));
   for (const key of ["outcome", "lost"]) byId(key).addEventListener("change", (event) => change({ [key]: event.target.value }));
+  byId("differ").addEventListener("change", (event) => byId("compared").classList.toggle("only", event.target.checked));
+  byId("clear").addEventListener("click", () => change({ compare: "" }));
   byId("reset").addEventListener("click", () => change(start));
   byId("all").addEventListener("click", () => { everything = true; show(); });
   addEventListener("hashchange", read);

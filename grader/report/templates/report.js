@@ -25,6 +25,9 @@
   const reveal = () => {
     const target = byId(location.hash.slice(1));
     if (target && target.tagName === "DETAILS") { target.hidden = false; target.open = true; }
+    for (let around = target; around; around = around.parentElement?.closest("details")) {
+      if (around.tagName === "DETAILS") around.open = true;
+    }
   };
   addEventListener("hashchange", reveal);
   reveal();
