@@ -1,6 +1,6 @@
 """What pipelines read is valid by the schemas of those who read it, for every kind of scorecard and for floods.
 
-schemas/junit-10.xsd is that of Jenkins' xUnit plugin, by which pytest tests its own files too (from its source package);
+schemas/junit-10.xsd is that of Jenkins' xUnit plugin, by which pytest tests its own files too (taken from there);
 gradescope.json is written after Gradescope's autograder specifications, which come in words only.
 """
 
