@@ -84,7 +84,8 @@ def test_what_is_not_ours_stays(prune: Prune, tmp_path: Path, capsys: pytest.Cap
     """Folders without a scorecard, with a foreign one, and links of either kind stay, and so does what they lead to."""
     reports, elsewhere = tmp_path / "reports", aged(tmp_path / "other", "bob", 999)
     (reports / "notes").mkdir()
-    for name, text in {"foreign": '{"schema": "x"}', "torn": '{"schema": ', "list": "[]", "undated": "{}"}.items():
+    foreign = json.dumps(json.loads((reports / "old" / "scorecard.json").read_text()) | {"schema": "scorecard/2"})
+    for name, text in {"foreign": foreign, "torn": '{"schema": ', "list": "[]", "undated": "{}"}.items():
         (reports / name).mkdir()
         (reports / name / "scorecard.json").write_text(text)
     (reports / "link").symlink_to(elsewhere)
@@ -116,10 +117,13 @@ def test_a_removal_that_breaks_off_is_found_again(
     def fail(path: Path) -> None:
         raise OSError(5, "Input/output error", str(path))
 
+    (tmp_path / "reports" / "old" / "zoo").mkdir()  # comes after the scorecard by name
+    (tmp_path / "reports" / "old" / "history").rename(tmp_path / "history")
+
     with monkeypatch.context() as patch:
         patch.setattr(verb.shutil, "rmtree", fail)
         assert prune("--older-than", "90d") == 3
-    assert "history cannot be removed: Input/output error" in capsys.readouterr().err
+    assert "zoo cannot be removed: Input/output error" in capsys.readouterr().err
     assert (tmp_path / "reports" / "old" / "scorecard.json").is_file()
     assert prune("--older-than", "90d") == 0 and "old" not in folders(tmp_path)
 

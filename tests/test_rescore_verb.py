@@ -86,10 +86,13 @@ def test_other_limits_are_a_doubt_where_a_limit_was_hit() -> None:
 def test_marks_stay_and_the_final_mark_is_computed_again() -> None:
     """A person's mark is not the rubric's to take; on another scale it keeps its own, which is said."""
     before = card("alice", {"gpt.loss": V.wrong_answer})
-    mark = before.reviews[0].model_copy(update={"mark": 2.0, "comment": "fine"})
+    mark = before.reviews[0].model_copy(update={"mark": 2.0})
     before = before.model_copy(update={"reviews": (mark,), "final": 43.0})
     after = rescore(before, rubric(*HEAVY), "sha256:x", AT).after
     assert after.reviews == (mark,) and after.final == 0.7 * 90 + 0.3 * 50
+    said = before.reviews[0].model_copy(update={"mark": None, "comment": "a word first"})
+    begun = before.model_copy(update={"reviews": (said,), "final": None})
+    assert rescore(begun, rubric(*HEAVY), "sha256:x", AT).after.reviews == (said,)
     half = {"id": "review.scan", "title": "Scan", "scale": 2, "anchors": list("abc")}
     found = rescore(before, rubric(reviews=[half]), "sha256:x", AT)
     assert found.after.reviews[0].scale == 4 and "given on a scale to 4" in found.doubts[0]
@@ -214,6 +217,8 @@ def files() -> dict[Path, bytes]:
 
 def test_scorecards_reports_and_index_are_written(verb: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     """The earlier scorecard is in the history, and the table says who moves across the bar."""
+    assert verb("--rubric", "heavy.toml", "--min-score", "90", "--dry-run") == 0
+    assert "across 90: 1 up, 0 down" in capsys.readouterr().out  # alice reaches it
     assert verb("--rubric", "heavy.toml", "--min-score", "50") == 0
     assert (read("alice").score, read("bob").score) == (90, 10)
     (kept,) = Path("reports/alice/history").glob("*.json")

@@ -85,7 +85,7 @@ def _accepted(check: CheckResult, moved: list[tuple[Measured, float, float]]) ->
     """Who holds by one tolerance holds by a looser one; by a tighter one, as the numbers say."""
     doubt = ""
     for measured, old, new in moved:
-        if new >= old:
+        if new > old:
             continue
         side = _side(check.evidence, measured, old, new)
         if side == "outside":
@@ -115,7 +115,7 @@ def _failed(check: CheckResult, moved: list[tuple[Measured, float, float]]) -> t
 def _side(evidence: Evidence, measured: Measured, old: float, new: float) -> Side:
     """Say on which side of a tolerance the stored measurement lies."""
     if measured.kind == "ratio":
-        interval = _interval(evidence, old)
+        interval = _interval(evidence)
         return "unknown" if interval is None else _ratio_side(interval, old, new)
     if measured.kind == "unrecorded":
         return "unknown"
@@ -143,20 +143,19 @@ def _failed_here(evidence: Evidence, measured: Measured, old: float) -> bool:
     if LEFT_OUT in str(evidence.get("detail", "")):
         return True
     if measured.kind == "ratio":
-        interval = _interval(evidence, old)
+        interval = _interval(evidence)
         return interval is not None and not interval[1] < old
     if measured.kind == "difference":
         return _side(evidence, measured, old, old) == "outside"
     return "atol" in evidence
 
 
-def _interval(evidence: Evidence, old: float) -> tuple[float, float] | None:
-    """Give the interval of a ratio, if it is this threshold's: a check may have failed at another ratio later."""
-    ends, ratio = evidence.get("interval"), _number(evidence.get("ratio"))
-    if not isinstance(ends, list) or len(ends) != 2 or ratio is None or evidence.get("threshold") != old:
+def _interval(evidence: Evidence) -> tuple[float, float] | None:
+    ends = evidence.get("interval")
+    if not isinstance(ends, list) or len(ends) != 2:
         return None
     low, high = _number(ends[0]), _number(ends[1])
-    return (low, high) if low is not None and high is not None and low <= ratio <= high else None
+    return None if low is None or high is None else (low, high)
 
 
 def _number(value: object) -> float | None:
