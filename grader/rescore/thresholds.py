@@ -166,14 +166,9 @@ def _number(value: object) -> float | None:
 
 
 def _said(evidence: Evidence, measured: Measured) -> str:
-    if measured.kind == "ratio":
-        return f"ratio {_number(evidence.get('ratio')):.3g} (95 % interval {_ends(evidence)})"
-    return f"largest difference {_number(evidence.get('max_abs_diff')):.3g}"
-
-
-def _ends(evidence: Evidence) -> str:
-    ends = evidence.get("interval")
-    return " to ".join(f"{_number(end):.3g}" for end in ends) if isinstance(ends, list) else "unknown"
+    if measured.kind == "ratio" and (interval := _interval(evidence)):
+        return f"the ratio's 95 % interval is {interval[0]:.3g} to {interval[1]:.3g}"
+    return f"the largest difference is {_number(evidence.get('max_abs_diff')):.3g}"
 
 
 def _changed(check: CheckResult, verdict: Verdict, measured: Measured, old: float, new: float) -> CheckResult:
