@@ -13,7 +13,10 @@ from grader.errors import UsageError
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder; made if it is not there.")] = Path(),
 ) -> int:
-    """Write a small grader.toml: settings of `grade` and `grader` for that folder and those below it."""
+    """Write a small grader.toml to begin a hiring repository.
+
+    It holds what `grade` and `grader` take where an option is not given, in that folder and in those below it.
+    """
     from grader.settings import NAME, TEMPLATE
 
     path = folder / NAME

@@ -37,9 +37,9 @@ def prune(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
 ) -> int:
-    """Remove the reports of submissions whose latest run is older: scorecard, report, history, the whole folder.
+    """Remove reports of submissions whose latest run is older.
 
-    Only folders that hold a scorecard are touched, and no link is followed. Submissions themselves, kits, and files
+    The whole folder goes: scorecard, report, history. Only folders that hold a scorecard are touched, and no link is followed. Submissions themselves, kits, and files
     that were written elsewhere, such as that of --csv, are not here to remove.
     """
     from grader import rubric, settings

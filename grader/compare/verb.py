@@ -27,9 +27,9 @@ def compare(
         Path | None, typer.Option(metavar="DIR", help="Where the reports are.  [default: reports]", show_default=False)
     ] = None,
 ) -> int:
-    """Show two or three scorecards side by side: scores, sections, and the criteria on which they differ.
+    """Show two or three scorecards side by side.
 
-    A path may lead to a scorecard of a submission's history, so that two runs of one are compared.
+    Scores, sections, the criteria on which they differ with the first reason, and what may explain it. A path may lead to a scorecard of a submission's history, so that two runs of one are compared.
     """
     if not 2 <= len(which) <= MOST:
         raise UsageError(f"{len(which)} scorecards are given; name two or three")

@@ -18,7 +18,7 @@ RUBRIC_HELP = "The rubric to score by.  [default: rubrics/minigpt-matmul.toml]"
 
 
 def rescore(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Of submissions; else all.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Of submissions; else all.")] = None,
     rubric: Annotated[Path | None, typer.Option(metavar="FILE", help=RUBRIC_HELP, show_default=False)] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the reports are.  [default: reports]", show_default=False)
@@ -28,9 +28,9 @@ def rescore(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")] = False,
 ) -> int:
-    """Score stored scorecards by another rubric, without running anything again: points, weights, thresholds.
+    """Score what is stored by another rubric, running nothing.
 
-    The earlier scorecards move into each submission's history. A threshold that the stored evidence cannot decide
+    Points, titles, weights and thresholds are the new rubric's, marks of persons stay. The earlier scorecards move into each submission's history. A threshold that the stored evidence cannot decide
     leaves its verdict as it is, and is named.
     """
     from datetime import UTC, datetime
