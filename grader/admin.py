@@ -110,6 +110,28 @@ def node(
 
 
 @app.command()
+def reveal(
+    codes: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CODE]...", help="Code names; all where none is given.", show_default=False),
+    ] = None,
+) -> int:
+    """Say which submissions stand behind the code names of `grade --blind`."""
+    from grader import blind
+    from grader.errors import UsageError
+    from grader.terminal import safe
+
+    names = {code: name for name, code in blind.read(blind.default_path()).items()}
+    for code in codes or names:
+        if code not in names:
+            raise UsageError(
+                f"no submission has the code name {code!r} in {blind.default_path()}; `grader reveal` lists all"
+            )
+        print(f"{code}\t{safe(names[code])}")
+    return 0
+
+
+@app.command()
 def image() -> int:
     """Build the image of the docker sandbox now rather than at the first grading."""
     from grader.sandbox import choose

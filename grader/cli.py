@@ -78,6 +78,9 @@ def grade(
     allow_weak_sandbox: Annotated[
         bool, typer.Option("--allow-weak-sandbox", help="Grade where the sandbox lacks a required promise.")
     ] = False,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Code names instead of names, everywhere; `grader reveal` maps back.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Scorecards to standard output, one a line, and nothing else there.")
     ] = False,
@@ -137,8 +140,9 @@ def grade(
             "only": only,
         }
         todo = _jobs(paths, out, lines, seed, how)
+        names = _blinded(todo) if blind else {}
         kept = _kept(todo, seed, reports) if resume else []
-        cards, failed = _run(todo, kept, executor, lines, reports, as_json)
+        cards, failed = _run(todo, kept, executor, lines, reports, as_json, names)
         failed |= _finish(cards, lines, reports, extra, as_json)
     finally:
         _clean_up(executor, written_to())
@@ -224,6 +228,16 @@ def _jobs(paths: list[Path], out: Path, rubric: Rubric, seed: int | None, how: d
     ]
 
 
+def _blinded(jobs: list[Job]) -> dict[str, str]:
+    """Rename jobs to code names. Gives the name behind each."""
+    from grader import blind
+
+    codes = blind.codes([job.name for job in jobs], blind.default_path())
+    names = {codes[job.name]: job.name for job in jobs}
+    jobs[:] = [job.model_copy(update={"name": codes[job.name]}) for job in jobs]
+    return names
+
+
 def _kept(jobs: list[Job], seed: int | None, store: Store) -> list[Scorecard]:
     """Give the scorecards that need not be made again; the jobs that are left to do take their seed."""
     from grader import submission
@@ -250,12 +264,13 @@ def _run(
     rubric: Rubric,
     store: Store,
     as_json: bool,
+    names: dict[str, str],
 ) -> tuple[list[Scorecard], bool]:
     """Grade what is not kept, and keep each scorecard as it comes.
 
     Gives the scorecards as ordered, and whether one could not be written.
     """
-    from grader import terminal
+    from grader import blind, terminal
     from grader.models import Event
 
     order = {job.name: i for i, job in enumerate(jobs)}
@@ -274,6 +289,8 @@ def _run(
                 if isinstance(item, Event):
                     shown.event(item)
                     continue
+                if code := item.submission.name if names else "":
+                    item = blind.conceal(item, names[code], code)
                 cards.append(item)
                 shown.done(item)
                 failed |= not _reported(item, rubric, store, shown, new=True)

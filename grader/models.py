@@ -212,6 +212,7 @@ class SubmissionInfo(Frozen):
     kit: str | None = None
     files: tuple[str, ...] = ()
     refused: dict[str, str] = {}  # path -> why it did not come in
+    blind: bool = False  # the name is a code name, and what names its candidate was taken out
 
 
 class Rescore(Frozen):

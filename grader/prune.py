@@ -25,6 +25,7 @@ class Kept:
 
     folder: Path
     started: datetime
+    blind: bool  # its folder has a code name
 
 
 def prune(
@@ -39,10 +40,11 @@ def prune(
 ) -> int:
     """Remove reports of submissions whose latest run is older.
 
-    The whole folder goes: scorecard, report, history. Only folders that hold a scorecard are touched, and no link is followed. Submissions themselves, kits, and files
-    that were written elsewhere, such as that of --csv, are not here to remove.
+    The whole folder goes: scorecard, report, history. Only folders that hold a scorecard are touched, and no link is
+    followed. Submissions themselves, kits, and files that were written elsewhere, such as that of --csv, are not here
+    to remove.
     """
-    from grader import rubric, settings
+    from grader import blind, rubric, settings
     from grader.store import Store
     from grader.terminal import safe
 
@@ -60,6 +62,10 @@ def prune(
         if not dry_run:
             remove(kept.folder)
         typer.echo(safe(f"{kept.folder} {done}; its latest run was on {kept.started:%Y-%m-%d}", 2000))
+    if any(kept.blind for kept in old):
+        typer.echo(
+            safe(f"the names behind code names stay in {blind.default_path()}: other folders may need them", 2000)
+        )
     if not dry_run and (old or (store.folder / "index.html").exists()):  # which a run that was killed may have left old
         store.index(lines)
     typer.echo(f"{len(old)} of {len(found)} {done}; older than {before:%Y-%m-%d %H:%M} UTC")
@@ -82,10 +88,11 @@ def find(reports: Path) -> tuple[list[Kept], list[str]]:
             if card["schema"] != "scorecard/1":
                 raise ValueError("another schema")
             started = datetime.fromisoformat(card["run"]["started_at"])
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            blind = bool(card["submission"].get("blind"))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             notes.append(f"{path} is no scorecard of the grader; its folder stays")
             continue
-        found.append(Kept(folder, started if started.tzinfo else started.replace(tzinfo=UTC)))
+        found.append(Kept(folder, started if started.tzinfo else started.replace(tzinfo=UTC), blind))
     return found, notes
 
 

@@ -136,6 +136,18 @@ def test_a_scorecard_of_an_earlier_version_is_ours(prune: Prune, tmp_path: Path)
     assert prune("--older-than", "90d") == 0 and "old" not in folders(tmp_path)
 
 
+def test_the_book_of_code_names_is_named(prune: Prune, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It serves every reports folder, so it stays; who removes data for good is told where it is."""
+    assert prune("--older-than", "100d", "--dry-run") == 0
+    assert "blind.jsonl" not in capsys.readouterr().out
+    path = tmp_path / "reports" / "old" / "scorecard.json"
+    data = json.loads(path.read_text())
+    data["submission"]["blind"] = True
+    path.write_text(json.dumps(data))
+    assert prune("--older-than", "90d") == 0
+    assert "blind.jsonl: other folders may need them" in capsys.readouterr().out
+
+
 def test_no_folder_is_a_usage_error(prune: Prune, capsys: pytest.CaptureFixture[str]) -> None:
     """A misspelt --out is said, and no folder is made."""
     assert prune("--older-than", "1d", "--out", "repots") == 2

@@ -29,7 +29,8 @@ def compare(
 ) -> int:
     """Show two or three scorecards side by side.
 
-    Scores, sections, the criteria on which they differ with the first reason, and what may explain it. A path may lead to a scorecard of a submission's history, so that two runs of one are compared.
+    Scores, sections, the criteria on which they differ with the first reason, and what may explain it. A path may lead
+    to a scorecard of a submission's history, so that two runs of one are compared.
     """
     if not 2 <= len(which) <= MOST:
         raise UsageError(f"{len(which)} scorecards are given; name two or three")

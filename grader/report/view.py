@@ -118,7 +118,8 @@ def _criterion(result: CriterionResult, rationale: str, card: Scorecard, caps: C
 def command(card: Scorecard, criterion: str) -> str:
     """Give the command that repeats one criterion on the inputs of this run."""
     name = card.submission.name
-    path = f"submissions/{name}" if USABLE.fullmatch(name) else "SUBMISSION"
+    usable = USABLE.fullmatch(name) and not card.submission.blind
+    path = f"submissions/{name}" if usable else "SUBMISSION"
     return f"grade {path} --only {criterion} --seed {card.run.seed}"
 
 

@@ -30,8 +30,8 @@ def rescore(
 ) -> int:
     """Score what is stored by another rubric, running nothing.
 
-    Points, titles, weights and thresholds are the new rubric's, marks of persons stay. The earlier scorecards move into each submission's history. A threshold that the stored evidence cannot decide
-    leaves its verdict as it is, and is named.
+    Points, titles, weights and thresholds are the new rubric's; marks of persons stay. The earlier scorecards move into
+    each submission's history. A verdict that the stored evidence does not decide is left as it is, and named.
     """
     from datetime import UTC, datetime
 
