@@ -8,21 +8,30 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from grader.cli import run
+from grader.compare.verb import compare
 from grader.export.verb import export
+from grader.init import init
 from grader.kit.verb import kit
+from grader.prune import prune
+from grader.rescore.verb import rescore
 from grader.validity.verb import validity
+from grader.version import Version
 
 if TYPE_CHECKING:
     from grader.sandbox.doctor import Report
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+app.command()(compare)
+app.command()(init)
 app.command()(kit)
 app.command()(export)
+app.command()(prune)
+app.command()(rescore)
 app.command()(validity)  # verbs' modules import what is heavy when they run, so that --help answers at once
 
 
 @app.callback()
-def grader() -> None:
+def grader(version: Version = False) -> None:
     """Look after the grader: check this machine, build what it needs. To grade, use `grade`."""
 
 

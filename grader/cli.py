@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from grader.errors import HarnessError, UsageError
-from grader.project import DEFAULT_RUBRIC
+from grader.version import Version
 
 # Everything that takes long to import waits until there is something to grade, so that --help answers at once.
 if TYPE_CHECKING:
@@ -28,19 +28,21 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MESSAGE_CHARS = 2000
 NAMES = 10  # that one message lists
 RUBRIC_HELP = "The rubric.  [default: rubrics/minigpt-matmul.toml]"
+SANDBOX_HELP = "auto: docker if an engine answers, else bubblewrap.  [default: auto]"
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()
 def grade(
     submissions: Annotated[list[str], typer.Argument(metavar="SUBMISSION", help="A folder, or a .zip of one.")],
-    rubric: Annotated[Path, typer.Option(metavar="FILE", help=RUBRIC_HELP, show_default=False)] = DEFAULT_RUBRIC,
+    rubric: Annotated[Path | None, typer.Option(metavar="FILE", help=RUBRIC_HELP, show_default=False)] = None,
     sandbox: Annotated[
-        Literal["auto", "docker", "bubblewrap"],
-        typer.Option(help="auto: docker if an engine answers, else bubblewrap."),
-    ] = "auto",
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where reports go.")] = Path("reports"),
+        Literal["auto", "docker", "bubblewrap"] | None, typer.Option(help=SANDBOX_HELP, show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where reports go.  [default: reports]", show_default=False)
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option(
@@ -82,17 +84,25 @@ def grade(
     as_json: Annotated[
         bool, typer.Option("--json", help="Scorecards to standard output, one a line, and nothing else there.")
     ] = False,
+    version: Version = False,
 ) -> int:
     """Grade submissions: run them in a sandbox, judge them outside it, and write reports.
 
     Exit status: 0 graded, 1 a score is below --min-score, 2 usage (nothing was graded), 3 the harness failed.
+
+    Options that are not given are taken from grader.toml in this folder or one above (see `grader init`).
     """
     from grader import rubric as rubrics
-    from grader import store, submission
+    from grader import settings, store, submission
 
     paths = _distinct([Path(path) for path in submissions])
     for path in paths:
         submission.check(path)
+    said = settings.load(paths)
+    for path in said.passed_over:
+        _say(f"warning: {path} lies in a submission and is not read")
+    rubric, sandbox, out = rubric or said.rubric, sandbox or said.sandbox, out or said.out
+    min_score = said.min_score if min_score is None else min_score
     lines = rubrics.load(rubric)
     _check_numbers(jobs, min_score, seed)
     if cluster is not None and jobs is not None:

@@ -75,6 +75,8 @@ def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None)
             best_effort=best_effort,
             weak=weak,
             retried=retried,
+            limits=job.rubric.limits,
+            tolerances=job.rubric.tolerances,
         )
 
     with span("read"):

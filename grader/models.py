@@ -215,6 +215,14 @@ class SubmissionInfo(Frozen):
     blind: bool = False  # the name is a code name, and what names its candidate was taken out
 
 
+class Rescore(Frozen):
+    """A change of rubric after grading: nothing was run again."""
+
+    from_digest: str  # of the rubric before
+    at: str  # ISO 8601, UTC
+    doubts: tuple[str, ...] = ()  # verdicts that were kept because the evidence does not settle them
+
+
 class PlantedBug(Frozen):
     """A bug that stood in what the candidate was given, and whether the candidate changed its lines."""
 
@@ -251,6 +259,9 @@ class RunInfo(Frozen):
     best_effort: tuple[str, ...] = ()  # limits that this sandbox could not enforce strictly
     weak: tuple[str, ...] = ()  # required promises that this sandbox did not keep, by the operator's leave
     retried: str | None = None  # how the sandbox of a first attempt was lost
+    limits: Limits | None = None  # that it ran under
+    tolerances: Tolerances | None = None  # that it was judged by when it was graded
+    rescored: tuple[Rescore, ...] = ()  # the last one gave this scorecard's verdicts and points
 
 
 class Scorecard(Frozen):

@@ -31,8 +31,10 @@ def build(
     run: RunInfo,
     results: Mapping[str, tuple[CheckResult, ...]],
     output: str = "",
+    marks: Iterable[ReviewMark] = (),
 ) -> Scorecard:
-    """Score a submission that was judged: results holds the checks of each criterion id."""
+    """Score a submission that was judged: results holds the checks of each criterion id, marks what a person gave."""
+    reviews = _reviews(rubric, marks)
     criteria = tuple(_criterion(line, results.get(line.id, ())) for line in rubric.criteria)
     broken = [check for line in criteria for check in line.checks if check.verdict is Verdict.harness_error]
     counted = [line for line in criteria if not line.bonus and line.verdict is not Verdict.not_applicable]
@@ -47,9 +49,9 @@ def build(
         max_score=rubric.max_score,
         bonus=round(sum(line.earned for line in criteria if line.bonus), DIGITS),
         pending=round(sum(line.points * (1 if line.bonus else scale) for line in undecided), DIGITS),
-        final=final(score, rubric.max_score, _unmarked(rubric), rubric.weights),
+        final=final(score, rubric.max_score, reviews, rubric.weights),
         criteria=criteria,
-        reviews=_unmarked(rubric),
+        reviews=reviews,
         output=output,
         run=run,
     )
@@ -78,7 +80,7 @@ def _unjudged(job: Job, run: RunInfo, outcome: Outcome, score: float | None, rea
         reason=reason,
         score=score,
         max_score=job.rubric.max_score,
-        reviews=_unmarked(job.rubric),
+        reviews=_reviews(job.rubric),
         run=run,
     )
 
@@ -158,5 +160,12 @@ def _fraction(check: CheckResult) -> float:
     return min(max(float(fraction), 0.0), 1.0) if fraction == fraction else 0.0
 
 
-def _unmarked(rubric: Rubric) -> tuple[ReviewMark, ...]:
-    return tuple(ReviewMark(id=item.id, title=item.title, scale=item.scale) for item in rubric.reviews)
+def _reviews(rubric: Rubric, given: Iterable[ReviewMark] = ()) -> tuple[ReviewMark, ...]:
+    """Give the rubric's reviewed items; a mark that was given keeps its scale, since its anchors were that scale's."""
+    marked = {mark.id: mark for mark in given if mark.mark is not None or mark.comment}
+    return tuple(
+        marked[item.id].model_copy(update={"title": item.title})
+        if item.id in marked
+        else ReviewMark(id=item.id, title=item.title, scale=item.scale)
+        for item in rubric.reviews
+    )

@@ -92,7 +92,7 @@ class Store:
         run, submission = card.run, card.submission
         then = (submission.name, submission.digest, submission.kit, run.rubric_digest, run.only, run.sandbox)
         now = (job.name, digest, kit, job.rubric_digest, job.only, job.sandbox)
-        same = then == now and run.versions.get("grader") == __version__
+        same = then == now and run.versions.get("grader") == __version__ and not run.rescored
         return card if same and card.outcome is Outcome.graded else None
 
     def report_is_old(self, card: Scorecard) -> bool:
@@ -119,15 +119,20 @@ class Store:
         """Write the index over every scorecard in the folder, and say which could not be read."""
         from grader.report import html
 
-        cards, unreadable = [], []
+        cards, unreadable = self.cards()
+        path = self.folder / "index.html"
+        write(path, rendered(path, lambda: html.render_index(list(cards.values()), rubric)))
+        return path, unreadable
+
+    def cards(self) -> tuple[dict[Path, Scorecard], list[str]]:
+        """Read every scorecard, by its folder, and say which cannot be read."""
+        cards, unreadable = {}, []
         for path in sorted(self.folder.glob("*/scorecard.json")):
             try:
-                cards.append(Scorecard.model_validate_json(path.read_bytes()))
+                cards[path.parent] = Scorecard.model_validate_json(path.read_bytes())
             except (OSError, ValidationError):
-                unreadable.append(f"{path} is no scorecard of this version; the index leaves it out")
-        path = self.folder / "index.html"
-        write(path, rendered(path, lambda: html.render_index(cards, rubric)))
-        return path, unreadable
+                unreadable.append(f"{path} is no scorecard of this version; it is left out")
+        return cards, unreadable
 
     def extra(self, form: str, path: Path, cards: list[Scorecard], rubric: Rubric) -> None:
         """Write what a pipeline asked for: form is junit, gradescope, summary or csv."""

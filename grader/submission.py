@@ -61,7 +61,7 @@ def read(path: Path, limits: Limits) -> Snapshot:
         name=path.name if is_folder else path.stem,
         files=dict(sorted(intake.files.items())),
         refused=intake.refused,
-        digest=_digest(intake.files),
+        digest=digest(intake.files),
         kit=_kit(intake.files),
     )
 
@@ -170,7 +170,7 @@ def _disk_faults() -> Iterator[None]:
         raise HarnessError(f"reading the submission failed: {_why(error)}; check the disk, then grade again") from error
 
 
-def _digest(files: dict[str, bytes]) -> str:
+def digest(files: dict[str, bytes]) -> str:
     """Hash names and bytes, each with its length before it, so that no two submissions share a stream."""
     total = hashlib.sha256()
     for path, data in sorted(files.items()):

@@ -117,6 +117,36 @@ def test_usage_errors_are_one_clear_line_and_nothing_is_graded(
     assert not list(tmp_path.glob("reports/*/*"))
 
 
+def test_settings_count_and_options_win(grade: Callable[..., int], tmp_path: Path) -> None:
+    """grader.toml says it once; what stands on the command line is what was meant."""
+    (tmp_path / "grader.toml").write_text('min_score = 70\nout = "results"\n')
+    assert grade("bob") == 1
+    assert (tmp_path / "results" / "bob" / "scorecard.json").is_file()
+    assert grade("bob", "--min-score", "0", "--out", "reports") == 0
+    assert card(tmp_path, "bob").submission.name == "bob"
+
+
+def test_broken_settings_grade_nothing(
+    grade: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt threshold is no threshold, so it is an error."""
+    (tmp_path / "grader.toml").write_text("min_scor = 70\n")
+    assert grade("alice") == 2
+    assert "did you mean 'min_score'?" in capsys.readouterr().err
+    assert not (tmp_path / "reports").exists()
+
+
+def test_a_candidates_settings_are_not_read(
+    grade: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A grader.toml in a submission is passed over, and said, also where it is broken: never the status 2."""
+    (tmp_path / "bob" / "grader.toml").write_text("min_score = ")
+    (tmp_path / "grader.toml").write_text("min_score = 70\n")
+    monkeypatch.chdir(tmp_path / "bob")
+    assert grade(".") == 1
+    assert "bob/grader.toml lies in a submission and is not read" in capsys.readouterr().err
+
+
 def test_no_sandbox_is_the_harness_not_the_usage(
     grade: Callable[..., int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

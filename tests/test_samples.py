@@ -14,6 +14,11 @@ from typing import Any
 
 import pytest
 
+from grader import rubric as rubrics
+from grader.models import Scorecard, Tolerances
+from grader.project import DEFAULT_RUBRIC
+from grader.rescore.card import rescore
+
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
 SAMPLES = ("alice", "bob", "carol", "mallory")
@@ -87,3 +92,24 @@ def test_mallory_gains_nothing_by_writing_her_own_marks(scorecards: Scorecards) 
     assert scorecards["mallory"]["outcome"] == "graded"
     assert scorecards["mallory"]["score"] < 50.0
     assert earned < 50.0
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_rescoring_by_the_rubric_that_graded_is_the_identity(scorecards: Scorecards, name: str) -> None:
+    """By the same rubric nothing changes; by way of one that differs in every number, nothing either."""
+    graded = Scorecard.model_validate(scorecards[name])
+    ours = rubrics.load(DEFAULT_RUBRIC)
+    digest = graded.run.rubric_digest
+    assert rescore(graded, ours, digest, "").after is graded
+    tolerances = Tolerances(**{key: value / 100 for key, value in ours.tolerances})
+    lines = tuple(line.model_copy(update={"points": line.points + 1}) for line in ours.criteria)
+    other = ours.model_copy(update={"tolerances": tolerances, "criteria": lines})
+    there = rescore(graded, other, "sha256:other", "").after
+    back = rescore(there, ours, digest, "").after
+    assert there.criteria != graded.criteria
+    assert (back.criteria, back.score, back.bonus, back.pending) == (
+        graded.criteria,
+        graded.score,
+        graded.bonus,
+        graded.pending,
+    )

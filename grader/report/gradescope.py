@@ -22,7 +22,7 @@ def render(cards: Sequence[Scorecard], rubric: Rubric | None = None) -> str:
         "stdout_visibility": "hidden",
         "output_format": "text",
         "test_output_format": "text",
-        "output": "\n".join(_summary(card) for card in cards),
+        "output": str(cut("\n".join(_summary(card) for card in cards), 4 * OUTPUT_CHARS)),
         "tests": [
             _test(result, f"{short(card.submission.name, 80)}: " if len(cards) > 1 else "")
             for card in cards

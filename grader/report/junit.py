@@ -22,7 +22,7 @@ def render(cards: Sequence[Scorecard], rubric: Rubric | None = None) -> str:
     suites = ET.Element("testsuites", name="grade")
     for card in cards:
         _suite(suites, card)
-    for key in ("tests", "failures", "errors", "skipped"):
+    for key in ("tests", "failures", "errors"):  # Jenkins' schema knows no sum of what was skipped
         suites.set(key, str(sum(int(suite.get(key, "0")) for suite in suites)))
     suites.set("time", f"{sum(card.run.duration_s for card in cards):.3f}")
     ET.indent(suites)
@@ -56,7 +56,10 @@ def _properties(card: Scorecard) -> list[tuple[str, str]]:
     score = "none" if card.score is None else points(card.score)
     found = [("score", score), ("max_score", points(card.max_score)), ("bonus", points(card.bonus))]
     found += [("pending", points(card.pending)), ("seed", str(card.run.seed)), ("sandbox", one_line(card.run.sandbox))]
-    return [*found, ("digest", short(card.submission.digest, 100))]
+    found += [("digest", short(card.submission.digest, 100)), ("rubric_digest", short(card.run.rubric_digest, 100))]
+    found += [("final", points(card.final))] if card.final is not None else []
+    found += [("only", short(card.run.only, 100))] if card.run.only else []
+    return found + ([("weak_sandbox", short("; ".join(card.run.weak), 300))] if card.run.weak else [])
 
 
 def _outcome(case: ET.Element, result: CriterionResult) -> None:

@@ -174,6 +174,12 @@ def doubts(card: Scorecard) -> tuple[str, ...]:
         found.append(
             f"{points(card.pending)} points wait for a person: {', '.join(open_ids[:8])} measured inconclusive"
         )
+    if card.run.rescored and (kept := card.run.rescored[-1].doubts):
+        found.append(
+            "scored by another rubric than it was graded by, and what is stored does not settle: "
+            + "; ".join(short(text, 200) for text in kept[:6])
+            + (f"; and {len(kept) - 6} more" if len(kept) > 6 else "")
+        )
     if card.run.only:
         found.append(f"only criteria that match {short(card.run.only, 80)} were run; the score covers nothing else")
     if mild := [text for text in card.run.best_effort if text not in card.run.weak]:

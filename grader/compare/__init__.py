@@ -1,0 +1,1 @@
+"""Two or three scorecards side by side, in the terminal."""
