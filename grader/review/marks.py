@@ -95,7 +95,7 @@ def read(entries: Iterable[Entry]) -> Review:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Tally:
     """What the sheets that are in come to for one item."""
 
     item: ReviewItem
@@ -123,10 +123,10 @@ class Outcome:
         return None if self.open else sum(marks) / len(marks)
 
 
-def outcomes(items: Sequence[ReviewItem], review: Review) -> tuple[Outcome, ...]:
+def tallies(items: Sequence[ReviewItem], review: Review) -> tuple[Tally, ...]:
     """Compare the sheets that are in, item by item."""
     return tuple(
-        Outcome(
+        Tally(
             item,
             tuple((sheet.reviewer, sheet.given[item.id]) for sheet in review.complete if item.id in sheet.given),
             review.settled.get(item.id),
@@ -147,32 +147,28 @@ def stage(items: Sequence[ReviewItem], review: Review, needed: int) -> Stage:
     """Say how far a review is that needs so many sheets."""
     if len(review.complete) < needed:
         return Stage.open
-    return Stage.unsettled if any(outcome.open for outcome in outcomes(items, review)) else Stage.final
+    return Stage.unsettled if any(tally.open for tally in tallies(items, review)) else Stage.final
 
 
 def for_scorecard(items: Sequence[ReviewItem], review: Review, needed: int) -> tuple[ReviewMark, ...]:
     """Give what the scorecard says of the review: nothing before enough sheets are in, for others are still blind."""
     if stage(items, review, needed) is Stage.open:
         return tuple(ReviewMark(id=item.id, title=item.title, scale=item.scale) for item in items)
-    return tuple(_mark(outcome) for outcome in outcomes(items, review))
+    return tuple(_mark(tally) for tally in tallies(items, review))
 
 
-def _mark(outcome: Outcome) -> ReviewMark:
-    item, settled = outcome.item, outcome.settled
-    alone = len(outcome.given) == 1 and settled is None
-    comments = [
-        entry.comment.strip() if alone else f"{who}, {'no mark' if entry.mark is None else entry.mark}: {entry.comment.strip()}"
-        for who, entry in outcome.given
-        if entry.comment.strip()
-    ]
-    by = [settled] if settled else [entry for _, entry in outcome.given if entry.mark is not None]
-    marked = outcome.mark is not None
+def _mark(tally: Tally) -> ReviewMark:
+    item, settled = tally.item, tally.settled
+    alone = len(tally.given) == 1 and settled is None
+    said = [(f"{who}, {entry.mark}: ", entry.comment.strip()) for who, entry in tally.given if entry.comment.strip()]
+    by = [settled] if settled else [entry for _, entry in tally.given if entry.mark is not None]
+    marked = tally.mark is not None
     return ReviewMark(
         id=item.id,
         title=item.title,
         scale=item.scale,
-        mark=outcome.mark,
-        comment="\n".join(comments),
+        mark=tally.mark,
+        comment="\n".join(text if alone else who + text for who, text in said),
         by=tuple(entry.reviewer for entry in by) if marked else (),
         at=max(entry.at for entry in by) if marked else None,
     )
