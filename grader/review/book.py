@@ -1,4 +1,4 @@
-"""The book of reviews: reports/reviews.sqlite, to which lines are only ever added, each on the disk before it counts."""
+"""The book of reviews, reports/reviews.sqlite: lines are only ever added, and each is on the disk before it counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from grader.errors import GraderError, HarnessError
+from grader.errors import GraderError, HarnessError, UsageError
 from grader.models import ReviewItem
 from grader.review import marks
 from grader.review.marks import Entry, Kind, Review
@@ -63,13 +63,8 @@ class Book:
         """Give the review of each submission, or of those with one name; what nobody wrote about is left out."""
         if not self.path.exists():
             return {}
-        found: dict[Key, list[Entry]] = {}
         with self._open() as connection:
-            for name, digest, number, reviewer, kind, at, item, mark, comment in connection.execute(LATEST, [name]):
-                found.setdefault((name, digest), []).append(
-                    Entry(number, reviewer, Kind(kind), at, item, mark, comment)
-                )
-        return {key: marks.read(entries) for key, entries in found.items()}
+            return _reviews(connection, name)
 
     def review(self, key: Key) -> Review:
         """Give the review of one submission."""
@@ -83,6 +78,7 @@ class Book:
         Raises Stale where another window wrote meanwhile, and Refused where the sheet is handed in.
         """
         _check(item, mark)
+        comment = comment.encode("utf-8", "backslashreplace").decode()  # half of a character has no place in a file
         if len(comment) > COMMENT_CHARS:
             raise Refused(f"a comment has {len(comment):,} characters; at most {COMMENT_CHARS:,} are kept")
         with self._changing(key) as (connection, review):
@@ -90,6 +86,8 @@ class Book:
             if sheet.handed_in:
                 raise Refused("this sheet is handed in; take it back to change it")
             there = sheet.given.get(item.id)
+            if there is not None and (there.mark, there.comment) == (mark, comment):
+                return there
             if there is not None and there.number != seen:
                 raise Stale("this was changed in another window")
             return _add(connection, key, reviewer, Kind.saved, item.id, mark, comment)
@@ -118,19 +116,21 @@ class Book:
             if not review.sheet(reviewer).handed_in:
                 raise Refused("hand in your own sheet first")
             there = review.settled.get(item.id)
+            if there is not None and there.mark == mark:
+                return there
             if there is not None and there.number != seen:
                 raise Stale(f"{there.reviewer} settled this at {there.mark} meanwhile")
             return _add(connection, key, reviewer, Kind.settled, item.id, mark)
 
     # --- how many reviewers a submission needs -----------------------------------------------------------------------
 
-    def needed(self) -> int | None:
-        """Give how many sheets make a final mark, where that was said."""
+    def needed(self) -> int:
+        """Give how many sheets make a final mark; one unless it was said otherwise."""
         if not self.path.exists():
-            return None
+            return 1
         with self._open() as connection:
             row = connection.execute("SELECT needed FROM policy").fetchone()
-        return None if row is None else int(row[0])
+        return 1 if row is None else int(row[0])
 
     def need(self, sheets: int) -> None:
         """Say for good how many sheets make a final mark in this folder."""
@@ -147,11 +147,7 @@ class Book:
         """Hold the book while one entry is decided upon; what is raised meanwhile leaves it as it was."""
         with self._open() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            rows = connection.execute(LATEST, [key[0]]).fetchall()
-            entries = [
-                Entry(n, who, Kind(kind), *rest) for name, digest, n, who, kind, *rest in rows if (name, digest) == key
-            ]
-            yield connection, marks.read(entries)
+            yield connection, _reviews(connection, key[0]).get(key, Review())
             connection.execute("COMMIT")
 
     @contextmanager
@@ -170,6 +166,13 @@ class Book:
         finally:
             if connection is not None:
                 connection.close()
+
+
+def _reviews(connection: sqlite3.Connection, only: str | None) -> dict[Key, Review]:
+    found: dict[Key, list[Entry]] = {}
+    for name, digest, number, reviewer, kind, *rest in connection.execute(LATEST, [only]):
+        found.setdefault((name, digest), []).append(Entry(number, reviewer, Kind(kind), *rest))
+    return {key: marks.read(entries) for key, entries in found.items()}
 
 
 def _lay_out(connection: sqlite3.Connection) -> None:
@@ -211,8 +214,8 @@ def _check(item: ReviewItem, mark: int | None) -> None:
 
 
 def check_reviewer(name: str) -> str:
-    """Give a reviewer's name without blanks around it. Raises Refused where it could not be told from another."""
+    """Give a reviewer's name without blanks around it. Raises UsageError where it could not be told from another."""
     name = name.strip()
     if not name or len(name) > REVIEWER_CHARS or not name.isprintable():
-        raise Refused(f"{name!r} is no name of a reviewer; give 1 to {REVIEWER_CHARS} printable characters")
+        raise UsageError(f"{name!r} is no name of a reviewer; give 1 to {REVIEWER_CHARS} printable characters")
     return name

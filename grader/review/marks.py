@@ -75,7 +75,7 @@ class Review:
 
 
 def read(entries: Iterable[Entry]) -> Review:
-    """Put entries together, oldest first; sheets are in the order in which they were begun."""
+    """Put entries together: of those that say the same thing the last one holds."""
     sheets: dict[str, Sheet] = {}
     settled: dict[str, Entry] = {}
     for entry in sorted(entries, key=lambda entry: entry.number):
@@ -88,10 +88,10 @@ def read(entries: Iterable[Entry]) -> Review:
         else:
             sheet = replace(sheet, handed_in=entry.at if entry.kind is Kind.handed_in else None)
         sheets[entry.reviewer] = sheet
-    return Review(tuple(sheets.values()), settled)
+    return Review(tuple(sheets[name] for name in sorted(sheets)), settled)
 
 
-# --- several reviewers, one mark ---------------------------------------------------------------------------------------
+# --- several reviewers, one mark --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
