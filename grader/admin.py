@@ -9,6 +9,7 @@ import typer
 
 from grader.cli import run
 from grader.kit.verb import kit
+from grader.review.verb import review, serve
 from grader.validity.verb import validity
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command()(kit)
+app.command()(review)
+app.command()(serve)
 app.command()(validity)  # verbs' modules import what is heavy when they run, so that --help answers at once
 
 

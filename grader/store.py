@@ -23,7 +23,8 @@ from grader.sandbox import owner
 
 NAME_CHARS = 64
 FORGOTTEN_S = 24 * 3600.0  # an unfinished file this old is nobody's, wherever it was written
-RESERVED = frozenset({"index.html", "reviews.sqlite", "reviews.sqlite-wal", "reviews.sqlite-shm"})  # the folder's own
+# What the folder itself holds.
+RESERVED = frozenset({"index.html", "reviews.sqlite", "reviews.sqlite-wal", "reviews.sqlite-shm"})
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"intake", "score"},
     "sandbox": set(),
     "store": {"report", "sandbox"},
+    "terminal": {"intake"},
+    "review": {"report", "rubric", "score", "store", "terminal"},
     "kit": {"fixtures", "intake", "rubric"},
     "candidate": {"sandbox", "wire"},
     "checks": {"candidate", "fixtures", "kit", "sandbox", "submission", "wire"},
@@ -42,10 +44,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "batch": {"grade", "preload", "score", "scratch"},
     "executor": {"batch", "capacity", "sandbox"},
     "cluster": {"batch", "capacity", "grade"},
-    "terminal": {"intake"},
-    "cli": {"cluster", "executor", "rubric", "store", "submission", "terminal"},
+    "cli": {"cluster", "executor", "review", "rubric", "store", "submission", "terminal"},
     "validity": {"batch", "report", "rubric", "sandbox", "scratch", "store"},
-    "admin": {"cli", "cluster", "fixtures", "kit", "report", "rubric", "sandbox", "store", "terminal", "validity"},
+    "admin": {
+        *("cli", "cluster", "fixtures", "kit", "report", "review", "rubric", "sandbox", "store", "terminal"),
+        "validity",
+    },
 }
 WORKER_ALSO = {"torch", "safetensors", "numpy", "pytest"}  # what is promised to a submission anyway, and the wire
 
