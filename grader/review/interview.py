@@ -30,6 +30,8 @@ def hold(book: Book, rubric: Rubric, name: str, reviewer: str) -> int:
     key = publish.key(card)
     _introduce(book, card, reviewer)
     try:
+        if book.review(key).may_take_back(reviewer) and not _yes("\nyour sheet is handed in. Leave it so"):
+            book.take_back(key, reviewer)
         if not book.review(key).sheet(reviewer).handed_in:
             _ask_all(book, key, rubric, reviewer)
             _hand_in(book, key, rubric, reviewer)
@@ -72,9 +74,9 @@ def _ask(book: Book, key: Key, item: ReviewItem, sheet: Sheet) -> None:
     """Ask for comment and mark, in this order, so that the mark follows from what was seen."""
     there = sheet.given.get(item.id)
     mark, comment, seen = (there.mark, there.comment, there.number) if there else (None, "", 0)
-    typed = input(f"comment [{safe(comment, COMMENT_CHARS)}]: " if comment else "comment: ").strip()
+    typed = input(f"comment, - for none [{safe(comment, COMMENT_CHARS)}]: " if comment else "comment: ").strip()
     if typed and typed != comment:
-        comment = typed
+        comment = "" if typed == "-" else typed
         seen = book.save(key, sheet.reviewer, item, mark, comment, seen).number
     mark = _ask_mark(item, mark)
     if mark is not None:

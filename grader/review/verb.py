@@ -13,12 +13,8 @@ from grader.project import DEFAULT_RUBRIC
 
 MOST_REVIEWERS = 20
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The reports folder.")]
-RubricFile = Annotated[
-    Path,
-    typer.Option(
-        "--rubric", metavar="FILE", help="The rubric.  [default: rubrics/minigpt-matmul.toml]", show_default=False
-    ),
-]
+RUBRIC_HELP = "The rubric.  [default: rubrics/minigpt-matmul.toml]"
+RubricFile = Annotated[Path, typer.Option("--rubric", metavar="FILE", help=RUBRIC_HELP, show_default=False)]
 Needed = Annotated[
     int | None,
     typer.Option(
