@@ -119,6 +119,14 @@ class Store:
         except OSError:
             return True
 
+    def index_is_old(self) -> bool:
+        """Tell whether a scorecard is newer than the index."""
+        try:
+            made = (self.folder / "index.html").stat().st_mtime_ns
+            return any(path.stat().st_mtime_ns > made for path in self.folder.glob("*/scorecard.json"))
+        except OSError:
+            return True
+
     def folders(self) -> list[Path]:
         """Give every folder that files of ours are written to."""
         return [self.folder, *self.folder.glob("*/"), *self.folder.glob("*/history/")]

@@ -21,6 +21,7 @@ class QueueRow:
     own: str  # how far the reviewer's own sheet is
     all: str  # how many sheets are in
     tone: str
+    todo: bool  # there is something left for this reviewer
     final: str
     refused: str  # why it cannot be reviewed
 

@@ -139,17 +139,21 @@ async function finish(action, place) {
 }
 byId("take-back")?.addEventListener("click", () => finish("take-back", byId("finish-state")));
 
-async function settle(item) {
-  const chosen = item.querySelector("input:checked"), place = item.querySelector(".state");
-  try {
-    const answer = await ask("PUT", `settled/${item.dataset.item}`, { mark: Number(chosen.value), seen: Number(item.dataset.seen) });
-    if (answer.status === 200) { location.hash = item.id; location.reload(); }
-    else say(place, `Not settled: ${answer.error}. Load the page again.`, true);
-  } catch {
-    say(place, "Not settled: the desk does not answer.", true);
-  }
+for (const button of document.querySelectorAll("button.settle")) {
+  const item = button.closest(".item"), place = item.querySelector(".state");
+  button.addEventListener("click", async () => {
+    const chosen = item.querySelector("input:checked");
+    if (!chosen) { say(place, "Choose a mark first.", true); return; }
+    try {
+      const body = { mark: Number(chosen.value), seen: Number(item.dataset.seen) };
+      const answer = await ask("PUT", `settled/${item.dataset.item}`, body);
+      if (answer.status === 200) { location.hash = item.id; location.reload(); }
+      else say(place, `Not settled: ${answer.error}. Load the page again.`, true);
+    } catch {
+      say(place, "Not settled: the desk does not answer.", true);
+    }
+  });
 }
-if (main.dataset.mode === "settled") for (const item of items) item.addEventListener("change", () => settle(item));
 
 // --- keys -----------------------------------------------------------------------------------------------------------
 
@@ -176,11 +180,12 @@ function mark(digit) {
   input.closest("details")?.setAttribute("open", "");
   input.checked = true;
   input.dispatchEvent(new Event("change", { bubbles: true }));
+  items[current()].querySelector("button.settle")?.focus(); // what all agreed on takes one more key
 }
 const keys = {
   j: () => move(1), k: () => move(-1),
   c: () => (items[current()] ?? items[0])?.querySelector("textarea")?.focus(),
-  h: () => (byId("hand-in") ?? byId("take-back"))?.focus() ?? byId("hand-in")?.click(),
+  h: () => { byId("hand-in")?.click(); byId("take-back")?.focus(); },
   r: () => byId("report")?.focus(),
   u: () => byId("up")?.click(), n: () => byId("after")?.click(), p: () => byId("before")?.click(),
   "/": () => search?.focus(), "?": () => help.showModal(),
@@ -199,10 +204,13 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-search?.addEventListener("input", () => {
+const todo = byId("todo");
+function filter() {
   const wanted = search.value.trim().toLowerCase();
-  for (const row of rows) row.hidden = !row.dataset.name.includes(wanted);
+  for (const row of rows) row.hidden = !row.dataset.name.includes(wanted) || (todo.checked && !("todo" in row.dataset));
   const left = rows.filter((row) => !row.hidden).length;
-  byId("count").textContent = wanted ? `${left} of ${rows.length} submissions` : `${rows.length} submissions`;
-});
+  byId("count").textContent = left < rows.length ? `${left} of ${rows.length} submissions` : `${rows.length} submissions`;
+}
+search?.addEventListener("input", filter);
+todo?.addEventListener("change", filter);
 if (location.hash && items.length) byId(decodeURIComponent(location.hash.slice(1)))?.focus();
