@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from pydantic import StrictInt, StrictStr, ValidationError
 from starlette.applications import Starlette
@@ -57,6 +58,9 @@ class Settle(Change):
 
     mark: StrictInt
     seen: StrictInt
+
+
+C = TypeVar("C", bound=Change)
 
 
 class Desk:
@@ -177,7 +181,7 @@ class Desk:
                 return item
         raise HTTPException(404, "The rubric has no such item.")
 
-    def _read[C: Change](self, request: Request, body: bytes, kind: type[C]) -> C:
+    def _read(self, request: Request, body: bytes, kind: type[C]) -> C:
         case = self._case(request)
         if case.refused:
             raise Refused(f"this cannot be reviewed: {case.refused}")

@@ -116,7 +116,7 @@ def _given(sheet: Sheet) -> tuple[tuple[str, str, str], ...]:
 
 
 def _mark(entry: Entry) -> str:
-    return "–" if entry.mark is None else str(entry.mark)
+    return "no mark" if entry.mark is None else str(entry.mark)
 
 
 def report(store: Store, rubric: Rubric, review: Review, case: Case, reviewer: str) -> str:
