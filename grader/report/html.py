@@ -102,6 +102,8 @@ def environment() -> Environment:
         "points": text.points,
         "seconds": text.seconds,
         "short": text.short,
+        "cut": text.cut,
+        "when": text.when,
         "initials": _initials,
         "mark": MARKS.__getitem__,
         "outcome": OUTCOMES.__getitem__,

@@ -8,7 +8,7 @@ from grader import score
 from grader.models import ReviewItem, Rubric
 from grader.report import html
 from grader.report.desk import Earlier, ItemView, QueueRow, Said, SheetView
-from grader.report.text import points
+from grader.report.text import points, when
 from grader.review import marks
 from grader.review.book import Key
 from grader.review.marks import Entry, Review, Sheet, Stage, Tally
@@ -96,7 +96,7 @@ def _compared(tally: Tally, enough: bool) -> ItemView:
         apart=tally.apart,
         open=enough and tally.open,
         result=points(tally.mark) if enough and tally.mark is not None else "",
-        settled=f"{settled.reviewer}, {settled.at}" if settled else "",
+        settled=f"{settled.reviewer}, {when(settled.at)}" if settled else "",
     )
 
 
