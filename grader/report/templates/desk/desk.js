@@ -31,7 +31,7 @@ class Saver {
     this.kept = this.tried = this.now();
     this.timer = 0;
     this.running = null;
-    item.addEventListener("input", () => this.later(PAUSE_MS));
+    item.addEventListener("input", () => { if (this.dirty) say(this.place, "…"); this.later(PAUSE_MS); });
     item.addEventListener("change", () => this.save());
     this.text.addEventListener("blur", () => this.save());
     this.clash.querySelector(".mine").addEventListener("click", () => this.resolve(true));
@@ -47,7 +47,6 @@ class Saver {
 
   later(ms) {
     clearTimeout(this.timer);
-    if (this.dirty) say(this.place, "…");
     this.timer = setTimeout(() => this.save(), ms);
   }
 
