@@ -133,17 +133,22 @@ def test_a_grade_and_a_review_at_once_lose_neither(reports: Store, book: Book, r
 
     def publishing() -> None:
         while not done.is_set():
+            book.take_back(ALICE, "ann")
+            reports.mark("alice")
+            book.hand_in(ALICE, "ann", rubric.reviews)
             reports.mark("alice")
 
     thread = threading.Thread(target=publishing)
     thread.start()
-    for second in range(1, 40):
-        folder.store(reports.folder, rubric).keep(folder.graded(rubric, second=second))
-        assert reports.scorecard("alice").run.started_at == f"2026-01-01T00:00:{second:02}+00:00"
-    done.set()
-    thread.join()
+    try:
+        for second in range(1, 40):
+            folder.store(reports.folder, rubric).keep(folder.graded(rubric, second=second))
+            assert reports.scorecard("alice").run.started_at == f"2026-01-01T00:00:{second:02}+00:00"
+    finally:
+        done.set()
+        thread.join()
     assert reports.scorecard("alice").final is not None
-    assert {card.run.started_at[17:19] for card in history(reports)} == {f"{second:02}" for second in range(39)}
+    assert {card.run.started_at[17:19] for card in history(reports)} >= {f"{second:02}" for second in range(39)}
 
 
 def test_no_submission_takes_the_place_of_the_book(tmp_path: Path) -> None:
