@@ -14,6 +14,7 @@ from grader.init import init
 from grader.kit.verb import kit
 from grader.prune import prune
 from grader.rescore.verb import rescore
+from grader.review.verb import review, serve
 from grader.validity.verb import validity
 from grader.version import Version
 
@@ -27,6 +28,8 @@ app.command()(kit)
 app.command()(export)
 app.command()(prune)
 app.command()(rescore)
+app.command()(review)
+app.command()(serve)
 app.command()(validity)  # verbs' modules import what is heavy when they run, so that --help answers at once
 
 

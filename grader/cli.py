@@ -18,6 +18,8 @@ from grader.version import Version
 
 # Everything that takes long to import waits until there is something to grade, so that --help answers at once.
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from grader.executor import Executor
     from grader.models import Job, Rubric, Scorecard
     from grader.store import Store
@@ -116,7 +118,7 @@ def grade(
     extra = {name: path for name, path in outputs.items() if path is not None}
     _check_writable(out, extra)
 
-    reports = store.Store(out)
+    reports = store.Store(out, _marking(out, lines))
     executor: Executor
     if cluster is None:
         from grader.executor import ThisMachine
@@ -282,7 +284,7 @@ def _run(
     with terminal.display(len(todo), criteria) as shown, closing(executor.run(todo)) as said:
         try:
             for card in kept:
-                failed |= not _reported(card, rubric, store, shown)
+                failed |= not _reported(card, rubric, store, shown)[1]
                 if as_json:
                     print(card.to_json(indent=None), flush=True)
             for item in said:
@@ -293,9 +295,10 @@ def _run(
                     item = blind.conceal(item, names[code], code)
                 cards.append(item)
                 shown.done(item)
-                failed |= not _reported(item, rubric, store, shown, new=True)
+                cards[-1], written = _reported(item, rubric, store, shown, new=True)
+                failed |= not written
                 if as_json:
-                    print(item.to_json(indent=None), flush=True)
+                    print(cards[-1].to_json(indent=None), flush=True)
         except KeyboardInterrupt:
             shown.say(f"interrupted; the {len(cards)} of {len(jobs)} that were finished are kept in {store.folder}")
             if left := [name for name in order if name not in {card.submission.name for card in cards}]:
@@ -310,17 +313,39 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:NAMES]) + (f" and {len(names) - NAMES} more" if len(names) > NAMES else "")
 
 
-def _reported(card: Scorecard, rubric: Rubric, store: Store, shown: Display, new: bool = False) -> bool:
-    """Write a scorecard that is new, and its report where that is not written yet: whether that went well."""
+def _marking(out: Path, rubric: Rubric) -> Callable[[Scorecard], Scorecard]:
+    """Give what puts marks that these files were given earlier into a scorecard; no grade is lost for want of them."""
+    from grader.review.book import Book
+    from grader.review.publish import marking
+
+    put_in = marking(Book(out), rubric)
+
+    def marked(card: Scorecard) -> Scorecard:
+        try:
+            return put_in(card)
+        except HarnessError as error:
+            _say(f"warning: {card.submission.name}: earlier marks are not in its scorecard: {error}")
+            return card
+
+    return marked
+
+
+def _reported(
+    card: Scorecard, rubric: Rubric, store: Store, shown: Display, new: bool = False
+) -> tuple[Scorecard, bool]:
+    """Write a scorecard that is new, and its report where that is not written yet.
+
+    Gives the scorecard as it was written, and whether that went well.
+    """
     try:
         if new:
-            store.keep(card)
+            card = store.keep(card)
         if new or store.report_is_old(card):
             store.report(card, rubric)
     except HarnessError as error:
         shown.say(f"{card.submission.name}: {error}")
-        return False
-    return True
+        return card, False
+    return card, True
 
 
 def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[str, Path], as_json: bool) -> bool:

@@ -202,6 +202,8 @@ class ReviewMark(Frozen):
     scale: int
     mark: float | None = None
     comment: str = ""
+    by: tuple[str, ...] = ()  # who gave it, or who settled it
+    at: str | None = None  # ISO 8601, UTC
 
 
 class SubmissionInfo(Frozen):

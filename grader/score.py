@@ -98,6 +98,12 @@ def final(score: float, max_score: float, marks: Iterable[ReviewMark], weights: 
     return round((weights.automatic * score + weights.review * reviewed) / total, DIGITS)
 
 
+def reviewed(card: Scorecard, reviews: tuple[ReviewMark, ...], weights: Weights) -> Scorecard:
+    """Put a person's marks into a scorecard, and the final mark where none is missing."""
+    mark = None if card.score is None else final(card.score, card.max_score, reviews, weights)
+    return card.model_copy(update={"reviews": reviews, "final": mark})
+
+
 def _encodable(card: Scorecard) -> Scorecard:
     """Spell out lone surrogates, which a submission can put into its messages and which no file can hold."""
     try:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from grader.sandbox import owner
 
 NAME_CHARS = 64
 FORGOTTEN_S = 24 * 3600.0  # an unfinished file this old is nobody's, wherever it was written
-RESERVED = frozenset({"index.html"})  # what the folder itself holds
+# What the folder itself holds.
+RESERVED = frozenset({"index.html", "reviews.sqlite", "reviews.sqlite-wal", "reviews.sqlite-shm"})
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -73,21 +75,35 @@ class Store:
     """Scorecards and reports in one folder. Every method raises HarnessError where the disk does not do its part."""
 
     folder: Path
+    marked: Callable[[Scorecard], Scorecard] = lambda card: card  # puts in the marks that reviewers gave
 
-    def keep(self, card: Scorecard) -> Path:
-        """Write a scorecard; the one of an earlier run moves into the history. Gives its folder."""
-        place = self.folder / card.submission.name
-        path = place / "scorecard.json"
-        if path.exists():
-            self._keep_earlier(path)
-        write(path, card.to_json() + "\n")
-        return place
+    def keep(self, card: Scorecard) -> Scorecard:
+        """Write a scorecard with its marks, and give it; the one of an earlier run moves into the history."""
+        with self._held(card.submission.name) as place:
+            return self._replace(place, self.marked(card))
+
+    def mark(self, name: str) -> Scorecard:
+        """Bring the marks in a scorecard up to date, and give it; nothing is written where they are."""
+        with self._held(name) as place:
+            card = self.scorecard(name)
+            marked = self.marked(card)
+            return card if marked == card else self._replace(place, marked)
+
+    def scorecard(self, name: str) -> Scorecard:
+        """Read a scorecard."""
+        path = self.folder / name / "scorecard.json"
+        try:
+            return Scorecard.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise HarnessError(f"{path} cannot be read: {error.strerror}; grade the submission first") from None
+        except ValidationError:
+            raise HarnessError(f"{path} is no scorecard of this version; grade the submission again") from None
 
     def finished(self, job: Job, digest: str, kit: str | None) -> Scorecard | None:
         """Give the scorecard that grading this job would give again, but for chance; nothing where there is none."""
         try:
-            card = Scorecard.model_validate_json((self.folder / job.name / "scorecard.json").read_bytes())
-        except (OSError, ValidationError):
+            card = self.scorecard(job.name)
+        except HarnessError:
             return None
         run, submission = card.run, card.submission
         then = (submission.name, submission.digest, submission.kit, run.rubric_digest, run.only, run.sandbox)
@@ -100,6 +116,14 @@ class Store:
         place = self.folder / card.submission.name
         try:
             return (place / "report.html").stat().st_mtime_ns < (place / "scorecard.json").stat().st_mtime_ns
+        except OSError:
+            return True
+
+    def index_is_old(self) -> bool:
+        """Tell whether a scorecard is newer than the index."""
+        try:
+            made = (self.folder / "index.html").stat().st_mtime_ns
+            return any(path.stat().st_mtime_ns > made for path in self.folder.glob("*/scorecard.json"))
         except OSError:
             return True
 
@@ -129,8 +153,8 @@ class Store:
         cards, unreadable = {}, []
         for path in sorted(self.folder.glob("*/scorecard.json")):
             try:
-                cards[path.parent] = Scorecard.model_validate_json(path.read_bytes())
-            except (OSError, ValidationError):
+                cards[path.parent] = self.scorecard(path.parent.name)
+            except HarnessError:
                 unreadable.append(f"{path} is no scorecard of this version; it is left out")
         return cards, unreadable
 
@@ -140,6 +164,29 @@ class Store:
 
         forms = {"junit": junit.render, "gradescope": gradescope.render, "summary": summary.render, "csv": table.render}
         write(path, rendered(path, lambda: forms[form](cards, rubric)))
+
+    @contextmanager
+    def _held(self, name: str) -> Iterator[Path]:
+        """Keep other runs and reviewers away from a submission's scorecard while it is read and replaced."""
+        place = self.folder / name
+        try:
+            make_folder(place)
+            fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise HarnessError(f"{place} cannot be written: {error.strerror}; choose another --out") from None
+        try:
+            with suppress(OSError):  # a file system without locks: as good as it can be
+                fcntl.flock(fd, fcntl.LOCK_EX)
+            yield place
+        finally:
+            os.close(fd)
+
+    def _replace(self, place: Path, card: Scorecard) -> Scorecard:
+        path = place / "scorecard.json"
+        if path.exists():
+            self._keep_earlier(path)
+        write(path, card.to_json() + "\n")
+        return card
 
     def _keep_earlier(self, path: Path) -> None:
         try:

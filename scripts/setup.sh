@@ -62,7 +62,7 @@ make_venv() {
     # torch by itself first, so that no other package is looked up in its index; 2.13.0+cpu ranks above 2.13.0.
     torch=$(sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
     .venv/bin/python -m pip install -qq -c constraints.txt ${GRADER_EXTRA_INDEX_URL:+--extra-index-url "$GRADER_EXTRA_INDEX_URL"} "$torch"
-    .venv/bin/python -m pip install -qq -c constraints.txt -e '.[dev,cluster]'
+    .venv/bin/python -m pip install -qq -c constraints.txt -e '.[dev,cluster,server]'
     echo "$want" >.venv/made-from
 }
 

@@ -1,8 +1,14 @@
-"""What the command line of pytest knows beside its own options."""
+"""What the command line of pytest knows beside its own options, and the browser."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,3 +30,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         held = "held" if not run.faults else "BROKEN"
         name = f"{run.attack.group}/{run.attack.name}"
         terminalreporter.line(f"{name:<48} {run.sandbox:<11} {run.outcome:<9} {run.seconds:7.1f} s  {held}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests that look at pages."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "prune": {"blind", "rubric", "settings", "store", "terminal"},
     "compare": {"settings", "terminal"},
     "rescore": {"rubric", "settings", "score", "store", "terminal"},
+    "review": {"report", "rubric", "score", "store", "terminal"},
     "kit": {"fixtures", "intake", "rubric"},
     "candidate": {"sandbox", "wire"},
     "checks": {"candidate", "fixtures", "kit", "sandbox", "submission", "wire"},
@@ -51,7 +52,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "batch": {"grade", "preload", "score", "scratch"},
     "executor": {"batch", "capacity", "sandbox"},
     "cluster": {"batch", "capacity", "grade"},
-    "cli": {"blind", "cluster", "executor", "rubric", "settings", "store", "submission", "terminal", "version"},
+    "cli": {
+        "blind",
+        "cluster",
+        "executor",
+        "review",
+        "rubric",
+        "settings",
+        "store",
+        "submission",
+        "terminal",
+        "version",
+    },
     "export": {"rubric", "store"},
     "validity": {"batch", "report", "rubric", "sandbox", "scratch", "store"},
     "admin": {
@@ -66,6 +78,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "prune",
         "report",
         "rescore",
+        "review",
         "rubric",
         "sandbox",
         "store",
@@ -167,6 +180,17 @@ def test_dask_is_known_in_one_file() -> None:
     assert importers("distributed") | importers("dask") == {"cluster.py"}
 
 
+def test_the_web_is_known_in_one_folder() -> None:
+    """Who grades, or marks in a terminal, needs no server's packages."""
+    found = importers("starlette") | importers("uvicorn")
+    assert found and all(path.startswith("review/desk/") for path in found)
+
+
+def test_sql_is_known_in_one_file() -> None:
+    """What is kept of reviews, and how, is said in one place."""
+    assert importers("sqlite3") == {"review/book.py"}
+
+
 def test_jinja_is_known_in_one_folder() -> None:
     """HTML is made in one place, with autoescape on."""
     assert importers("jinja2")
@@ -192,7 +216,8 @@ def test_no_parser_reads_sources_on_the_judges_side() -> None:
 def test_the_command_line_starts_without_torch(module: str) -> None:
     """`grade --help` and every usage error answer at once; torch is the child's to import."""
     done = python(
-        f"import sys, {module}\nprint(sorted({{'torch', 'numpy', 'docker', 'jinja2', 'pytest'}} & set(sys.modules)))"
+        f"import sys, {module}\n"
+        "print(sorted({'torch', 'numpy', 'docker', 'jinja2', 'pytest', 'starlette', 'sqlite3'} & set(sys.modules)))"
     )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 

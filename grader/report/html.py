@@ -78,18 +78,19 @@ def _initials(verdict: str) -> str:
 
 
 def _page(name: str, **values: object) -> str:
-    style = Markup(colours.css() + _source("page.css") + _source(f"{name}.css"))
-    script = Markup(_source("page.js") + _source(f"{name}.js"))
+    style = Markup(colours.css() + source("page.css") + source(f"{name}.css"))
+    script = Markup(source("page.js") + source(f"{name}.js"))
     # No 'unsafe-inline': what runs and what styles is named by its hash, everything else is denied.
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    return _environment().get_template(f"{name}.html.j2").render(style=style, script=script, policy=policy, **values)
+    return environment().get_template(f"{name}.html.j2").render(style=style, script=script, policy=policy, **values)
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Give what renders every page: autoescape on, and nothing printed that acts or hides."""
     # select_autoescape() would leave .html.j2 alone; and whatever a template prints passes through text.visible.
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -104,6 +105,8 @@ def _environment() -> Environment:
         "points": text.points,
         "seconds": text.seconds,
         "short": text.short,
+        "cut": text.cut,
+        "when": text.when,
         "initials": _initials,
         "mark": MARKS.__getitem__,
         "outcome": OUTCOMES.__getitem__,
@@ -119,7 +122,8 @@ def _final(value: object) -> object:
 
 
 @cache
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """Give a style sheet or script that lies beside the templates; nothing where there is none."""
     path = TEMPLATES / name
     return path.read_text(encoding="utf-8") if path.exists() else ""
 

@@ -6,6 +6,7 @@ import json
 import math
 import unicodedata
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 COMBINING_MAX = 3  # marks on one letter: enough for any language, too few to paint over the lines above
@@ -119,6 +120,16 @@ def seconds(value: float) -> str:
     if value < 120:
         return f"{value:.1f} s"
     return f"{int(value // 60)} min {int(value % 60)} s"
+
+
+def when(time: str) -> str:
+    """Write a time of ours, in ISO 8601, for people: to the minute, in UTC."""
+    try:
+        moment = datetime.fromisoformat(time)
+        # What names no zone is shown as it stands: the page must not depend on the clock of who renders it.
+        return short(time, 40) if moment.tzinfo is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError):
+        return short(time, 40)
 
 
 def plain(value: Any) -> str:

@@ -282,7 +282,7 @@ def test_the_policy_allows_this_script_and_this_style_and_nothing_else(card: Sco
 
 def test_every_template_escapes() -> None:
     """Autoescape is on for .html.j2, and what a template prints is made visible first."""
-    environment = html._environment()
+    environment = html.environment()
     assert environment.autoescape is True
     assert environment.from_string("{{ x }}").render(x="<b>\u202e") == "&lt;b&gt;[U+202E]"
     sources = [path.read_text() for path in (ROOT / "grader/report/templates").glob("*.j2")]

@@ -1,0 +1,1 @@
+"""The desk: reports and review sheets in a browser on this machine, and nowhere else."""

@@ -1,0 +1,73 @@
+"""The submissions of a reports folder, read again only where their scorecards changed."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+
+from grader.errors import HarnessError
+from grader.report.text import points
+from grader.review.book import Key
+from grader.review.publish import key, why_not
+from grader.store import NAME_CHARS, Store
+
+NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9._-]{{0,{NAME_CHARS - 1}}}")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One submission, as the queue shows it."""
+
+    key: Key
+    score: str
+    max_score: str
+    bonus: str
+    pending: str
+    final: str
+    refused: str  # why it cannot be reviewed
+
+    @property
+    def name(self) -> str:
+        return self.key[0]
+
+
+class Queue:
+    """Every submission of the folder that has a scorecard, in the order of names."""
+
+    def __init__(self, store: Store, rubric_digest: str) -> None:
+        self._store, self._digest = store, rubric_digest
+        self._read: dict[str, tuple[tuple[int, ...], Case]] = {}
+        self._lock = threading.Lock()
+
+    def cases(self) -> list[Case]:
+        """Give all of them; folders whose scorecard cannot be read, or is another's, are left out."""
+        names = [path.parent.name for path in sorted(self._store.folder.glob("*/scorecard.json"))]
+        return [case for name in names if (case := self.case(name))]
+
+    def case(self, name: str) -> Case | None:
+        """Give one of them; no name leads out of the folder."""
+        if not NAME.fullmatch(name):
+            return None
+        try:
+            status = (self._store.folder / name / "scorecard.json").stat()
+            mark = (status.st_mtime_ns, status.st_size, status.st_ino)
+            with self._lock:
+                there = self._read.get(name)
+                if there is None or there[0] != mark:
+                    there = self._read[name] = (mark, self._summary(name))
+            return there[1] if there[1].name == name else None
+        except (OSError, HarnessError):
+            return None
+
+    def _summary(self, name: str) -> Case:
+        card = self._store.scorecard(name)
+        return Case(
+            key=key(card),
+            score=str(card.outcome).replace("_", " ") if card.score is None else points(card.score),
+            max_score=points(card.max_score),
+            bonus=f"+{points(card.bonus)}" if card.bonus else "",
+            pending=points(card.pending) if card.pending else "",
+            final="" if card.final is None else points(card.final),
+            refused=why_not(card, self._digest),
+        )
