@@ -1,8 +1,9 @@
-# The sandbox image: an interpreter, the packages that a submission may use, and the worker. Nothing else of the grader.
-# A base by digest works too: --build-arg BASE_IMAGE=python@sha256:...
+# Two images. A base by digest works for both: --build-arg BASE_IMAGE=python@sha256:...
 #
-#   docker build -t grader-sandbox .                             where a registry and a package index are reached
-#   make image                                                   where they are not (scripts/make_image.sh)
+#   sandbox   what submissions run in: an interpreter, the packages that they may use, and the worker; nothing else of the
+#             grader. `grade` builds it on first use; `make image` where no registry is reached (scripts/make_image.sh)
+#   grader    the grader itself, for CI runners; it talks to the host's engine (docs/pipelines.md):
+#             docker build --target grader -t ml-screen-grader .
 #
 # What changes rarely comes first, so that a change of the worker rebuilds in seconds. A folder `wheels` beside this
 # file, if there is one, is all that pip sees.
@@ -19,7 +20,7 @@ RUN if ls /build/*.whl >/dev/null 2>&1; then index="--no-index --find-links /bui
        -c /build/constraints.txt torch==2.13.0 numpy==2.4.6 safetensors==0.8.0 pytest==9.2.0 \
     && /opt/venv/bin/python -m pip uninstall -y pip
 
-FROM ${BASE_IMAGE}
+FROM ${BASE_IMAGE} AS sandbox
 COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin
 # No shell, compiler, package manager or set-user-id program is left: the interpreter is the only program inside.
@@ -35,3 +36,15 @@ COPY grader/worker/*.py /opt/grader/grader/worker/
 USER 65534:65534
 WORKDIR /tmp
 CMD ["python3", "-I", "/opt/grader/grader/worker/__main__.py"]
+
+FROM ${BASE_IMAGE} AS grader
+COPY --from=packages /opt/venv /opt/venv
+COPY . /build
+RUN if ls /build/wheels/*.whl >/dev/null 2>&1; then index="--no-index --find-links /build/wheels"; fi \
+    && /opt/venv/bin/python -m ensurepip \
+    && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check ${index:-} -c /build/constraints.txt /build \
+    && /opt/venv/bin/python -m pip uninstall -y pip && rm -rf /build \
+    && ln -s /opt/venv/bin/grade /opt/venv/bin/grader /usr/local/bin/
+WORKDIR /work
+ENTRYPOINT ["grade"]
+CMD ["--help"]

@@ -9,6 +9,7 @@ import typer
 
 from grader.cli import run
 from grader.compare.verb import compare
+from grader.export.verb import export
 from grader.init import init
 from grader.kit.verb import kit
 from grader.prune import prune
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command()(compare)
+app.command()(export)
 app.command()(init)
 app.command()(kit)
 app.command()(prune)

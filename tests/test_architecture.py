@@ -52,8 +52,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "executor": {"batch", "capacity", "sandbox"},
     "cluster": {"batch", "capacity", "grade"},
     "cli": {"blind", "cluster", "executor", "rubric", "settings", "store", "submission", "terminal", "version"},
+    "export": {"rubric", "store"},
     "validity": {"batch", "report", "rubric", "sandbox", "scratch", "store"},
     "admin": {
+        "export",
         "blind",
         "cli",
         "cluster",

@@ -94,6 +94,7 @@ def _context(files: dict[str, bytes], wheels: list[Path]) -> bytes:
 def _build(engine: Engine, name: str, base: str, context: bytes, offline: bool, progress: Progress) -> None:
     options: dict[str, Any] = {
         "tag": name,
+        "target": "sandbox",
         "buildargs": {"BASE_IMAGE": base, "EXTRA_INDEX_URL": os.environ.get(INDEX_VARIABLE, "")},
         "labels": {LABEL: "1"},
     }

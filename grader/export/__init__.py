@@ -1,0 +1,1 @@
+"""Bundles for other platforms, made from the installed grader."""
