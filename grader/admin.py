@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command()(compare)
-app.command()(export)
 app.command()(init)
 app.command()(kit)
+app.command()(export)
 app.command()(prune)
 app.command()(rescore)
 app.command()(validity)  # verbs' modules import what is heavy when they run, so that --help answers at once
