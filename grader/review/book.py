@@ -110,11 +110,16 @@ class Book:
             return _add(connection, key, reviewer, Kind.taken_back)
 
     def settle(self, key: Key, reviewer: str, item: ReviewItem, mark: int, seen: int = 0) -> Entry:
-        """Set the mark that reviewers agreed on. Raises Refused before one's own sheet is in, Stale as save does."""
+        """Set the mark that reviewers agreed on.
+
+        Raises Refused before one's own sheet and enough others are in, and Stale as save does.
+        """
         _check(item, mark)
         with self._changing(key) as (connection, review):
             if not review.sheet(reviewer).handed_in:
                 raise Refused("hand in your own sheet first")
+            if len(review.complete) < _needed(connection):
+                raise Refused("another sheet is still to come; marks are settled by those who gave them")
             there = review.settled.get(item.id)
             if there is not None and there.mark == mark:
                 return there
@@ -129,8 +134,7 @@ class Book:
         if not self.path.exists():
             return 1
         with self._open() as connection:
-            row = connection.execute("SELECT needed FROM policy").fetchone()
-        return 1 if row is None else int(row[0])
+            return _needed(connection)
 
     def need(self, sheets: int) -> None:
         """Say for good how many sheets make a final mark in this folder."""
@@ -173,6 +177,11 @@ def _reviews(connection: sqlite3.Connection, only: str | None) -> dict[Key, Revi
     for name, digest, number, reviewer, kind, *rest in connection.execute(LATEST, [only]):
         found.setdefault((name, digest), []).append(Entry(number, reviewer, Kind(kind), *rest))
     return {key: marks.read(entries) for key, entries in found.items()}
+
+
+def _needed(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT needed FROM policy").fetchone()
+    return 1 if row is None else int(row[0])
 
 
 def _lay_out(connection: sqlite3.Connection) -> None:

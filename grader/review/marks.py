@@ -85,8 +85,11 @@ def read(entries: Iterable[Entry]) -> Review:
             continue
         if entry.kind is Kind.saved:
             sheet = replace(sheet, given={**sheet.given, entry.item: entry})
+        elif entry.kind is Kind.handed_in:
+            sheet = replace(sheet, handed_in=entry.at)
         else:
-            sheet = replace(sheet, handed_in=entry.at if entry.kind is Kind.handed_in else None)
+            sheet = replace(sheet, handed_in=None)
+            settled.clear()  # it was the only sheet, and what was settled was about it
         sheets[entry.reviewer] = sheet
     return Review(tuple(sheets[name] for name in sorted(sheets)), settled)
 

@@ -20,7 +20,7 @@ def key(card: Scorecard) -> Key:
 def why_not(card: Scorecard, rubric_digest: str) -> str:
     """Say why a submission cannot be reviewed; nothing where it can."""
     if card.outcome is not Outcome.graded:
-        return "it has no score to weigh with a review"
+        return f"there is nothing to weigh with a review; outcome: {card.outcome.value.replace('_', ' ')}"
     if card.run.rubric_digest != rubric_digest:
         return "it was graded by another rubric; name that one with --rubric, or grade again"
     return ""

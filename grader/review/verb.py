@@ -56,7 +56,7 @@ def serve(
         typer.Option(metavar="WHO", help="A reviewer; give it once for each. Else the user of this machine."),
     ] = None,
     needed: Needed = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="On 127.0.0.1; 0 takes a free one.")] = 0,
     rubric: RubricFile = DEFAULT_RUBRIC,
 ) -> int:
     """Open the desk: reports and review sheets in the browser, on this machine only, by the link that is printed."""

@@ -110,6 +110,9 @@ def test_no_marks_are_taken_back_or_settled_by_who_should_not(book: Book, rubric
     folder.fill(book, rubric, "ann", 1, 2, 1)
     with pytest.raises(Refused, match="your own sheet"):
         book.settle(ALICE, "ben", rubric.reviews[0], 3)
+    book.need(2)
+    with pytest.raises(Refused, match="still to come"):  # it would hide a disagreement that nobody knows of yet
+        book.settle(ALICE, "ann", rubric.reviews[0], 4)
     folder.fill(book, rubric, "ben", 4, 2, 1)
     with pytest.raises(Refused, match="another sheet is in"):
         book.take_back(ALICE, "ann")

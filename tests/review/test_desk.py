@@ -9,7 +9,7 @@ from contextlib import closing
 
 import folder
 import pytest
-from conftest import Client, Place
+from clients import Client, Place
 
 from grader import store
 from grader.review.book import COMMENT_CHARS
@@ -273,7 +273,7 @@ def test_a_scorecard_that_tells_another_name_is_left_out(desk: Place) -> None:
 def test_what_cannot_be_reviewed_says_why(desk: Place) -> None:
     """A rejected submission is in the queue, and takes no marks."""
     client = desk.client("ann")
-    assert "it has no score to weigh" in client.get("/").text
+    assert "there is nothing to weigh" in client.get("/").text
     assert client.get("/submissions/torn").status == 409
     assert client.ask("PUT", "/submissions/torn/sheet/review.scan", CHANGES[0][2] | {"digest": ""}).status == 409
     assert not desk.book.reviews()

@@ -9,7 +9,7 @@ from typing import Any
 import folder
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Place
+from clients import Place
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 pytestmark = pytest.mark.browser
@@ -67,6 +67,12 @@ def draft(visitor: Visitor, *marks: int, says: str = "") -> None:
     expect(visitor.page.locator(".item .state", has_text="Saved")).to_have_count(len(marks))
 
 
+def hand_in(visitor: Visitor) -> None:
+    visitor.press("h")
+    expect(visitor.page.get_by_role("dialog", name="Hand in?")).to_be_visible()
+    visitor.press("Enter")
+
+
 def axe(page: Page) -> list[Any]:
     page.evaluate("() => document.querySelectorAll('details').forEach((item) => { item.open = true; })")
     found = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
@@ -82,9 +88,7 @@ def test_from_the_printed_link_to_a_final_mark_by_keyboard_alone(desk: Place, vi
     visitor.press("Escape", "j", "Enter")
     page.wait_for_url("**/submissions/alice")
     draft(visitor, 4, 3, 2, says="seen: j and k and 4 are text here")
-    visitor.press("h")
-    expect(page.get_by_role("dialog", name="Hand in?")).to_be_visible()
-    visitor.press("Enter")
+    hand_in(visitor)
     expect(page.locator(".stage")).to_have_text("Handed in. The marks are in the scorecard and the report.")
     card = desk.store.scorecard("alice")
     assert card.final == 0.7 * 80 + 0.3 * 100 * (1 + 0.75 + 1) / 3
@@ -135,12 +139,14 @@ def test_axe_finds_nothing(desk: Place, visit: Callable[..., Visitor], theme: st
     page.frame_locator("#report").locator("h1").wait_for()
     found["draft"] = axe(page)
     visitor.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     found["help"] = axe(page)
     visitor.press("Escape", "j")
     draft(visitor, 2, 1, says="x")
     page.locator("#review\\.debugging input[value='4']").check()
     expect(page.locator("#review\\.debugging .state")).to_contain_text("Saved")
     visitor.press("h")
+    expect(page.get_by_role("dialog", name="Hand in?")).to_be_visible()
     found["sure"] = axe(page)
     visitor.press("Enter")
     expect(page.locator(".stage")).to_contain_text("2 items are to settle")
@@ -162,13 +168,13 @@ def test_two_reviewers_settle_by_keyboard(desk: Place, visit: Callable[..., Visi
     expect(page.locator(".stage")).to_contain_text("1 of 2 is in")
     assert "ann" not in page.locator("main").inner_text().replace("Scan", "")
     draft(visitor, 1, 3, 2)
-    visitor.press("h", "Enter")
+    hand_in(visitor)
     expect(page.locator("#review\\.debugging .apart")).to_have_text(
         "3 apart. Read the anchors again and settle on one mark."
     )
     visitor.press("j", "3", "Enter")
     expect(page.locator("#review\\.debugging summary")).to_contain_text("Settled at 3 by ben")
-    assert page.evaluate("() => document.activeElement.id") == "review.debugging"
+    expect(page.locator("#review\\.debugging")).to_be_focused()
     card = desk.store.scorecard("alice")
     assert card.final is not None and (card.reviews[0].mark, card.reviews[0].by) == (3, ("ben",))
 
@@ -239,7 +245,7 @@ def test_a_sheet_with_gaps_leads_to_the_first_gap(desk: Place, visit: Callable[.
     draft(visitor, 1)
     visitor.press("h")
     expect(visitor.page.locator("#finish-state")).to_have_text("2 items have no mark yet.")
-    assert visitor.page.evaluate("() => document.activeElement.id") == "review.shapes"
+    expect(visitor.page.locator("#review\\.shapes")).to_be_focused()
     assert not visitor.page.locator("#sure").is_visible()
 
 

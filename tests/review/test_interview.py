@@ -137,7 +137,7 @@ def test_a_name_that_is_no_submission_is_a_usage_error(review: Review, name: str
 def test_what_has_no_score_is_not_reviewed(review: Review, reports: Store, rubric: Rubric) -> None:
     """A rejected submission, and one graded by another rubric, say why."""
     reports.keep(folder.rejected(rubric, "torn"))
-    assert "no score to weigh" in review(name="torn")[2]
+    assert "nothing to weigh" in review(name="torn")[2]
     reports.keep(folder.graded(rubric.model_copy(update={"title": "Other"}), "bob"))
     status, _, err = review(name="bob")
     assert status == 2 and "graded by another rubric" in err

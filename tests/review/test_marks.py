@@ -123,6 +123,12 @@ def test_a_settled_mark_counts_and_both_comments_stay() -> None:
     assert marks.stage(ITEMS, review(*lines), 2) is Stage.final
 
 
+def test_a_sheet_that_is_taken_back_takes_what_was_settled_along() -> None:
+    """Who changes marks and hands in again is not overruled by what was settled on the old ones."""
+    again = review(*sheet("ann", 4, 2), ("ann", "settled", SCAN.id, 0), ("ann", "taken_back"), *sheet("ann", 4, 1))
+    assert marks.for_scorecard(ITEMS, again, 1)[1].mark == 1
+
+
 def test_an_item_that_nobody_marked_is_open() -> None:
     """A rubric that gained an item after sheets were handed in leaves that item to settle, not at zero."""
     later = ReviewItem(id="review.cost", title="Cost", scale=4, anchors=tuple("01234"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import pty
 import re
 import signal
 import socket
@@ -16,11 +17,17 @@ from dataclasses import dataclass
 
 import folder
 import pytest
-from conftest import Client
+from clients import Client
 
 from grader import admin, cli
 from grader.review.book import Book
 from grader.store import Store
+
+COMMAND = [sys.executable, "-m", "grader.admin", "serve"]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 @dataclass
@@ -54,9 +61,9 @@ def serve(reports: Store) -> Iterator[Callable[..., Served]]:
         named = [part for who in reviewers for part in ("--reviewer", who)]
         where = ["--out", str(reports.folder), "--rubric", str(reports.folder.parent / "small.toml")]
         process = subprocess.Popen(
-            [sys.executable, "-m", "grader.admin", "serve", *where, *named, *more],
+            [*COMMAND, *where, *named, *more],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env=environment(),
         )  # fmt: skip
         started.append(process)
         assert process.stdout is not None
@@ -88,6 +95,28 @@ def test_it_listens_on_this_machine_alone_and_says_so_once(serve: Callable[..., 
     assert status == 0 and "the desk is closed" in said and "Traceback" not in said
     for link in served.links.values():
         assert said.count(link.split("token=")[1]) == 1
+
+
+def test_enter_prints_fresh_links(reports: Store) -> None:
+    """Who has closed the browser needs no new desk: Enter in its terminal, and there is another link that works."""
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, "--out", str(reports.folder), "--rubric", str(reports.folder.parent / "small.toml")]
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, text=True, env=environment()) as process:
+        try:
+            assert process.stdout is not None
+            links = []
+            while len(links) < 2:
+                line = process.stdout.readline()
+                assert line
+                links += re.findall(r"http://(.*)/enter\?token=(\S+)", line)
+                if "Each link works once" in line:
+                    os.write(ours, b"\n")
+            for host, token in reversed(links):
+                assert Client(host).enter(token).get("/").status == 200
+        finally:
+            process.kill()
+    os.close(ours)
+    os.close(theirs)
 
 
 def test_two_reviewers_make_two_sheets_needed(serve: Callable[..., Served], reports: Store) -> None:
