@@ -51,6 +51,7 @@ VARIANTS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "recomputes beyond 256": ("cache-fake-beyond-256", CACHE),
     "matmul, twice as slow": ("mm-computed-twice", MATMUL),
     "matmul, seven times as slow": ("mm-recomputes", MATMUL),
+    "matmul, asleep most of the time": ("mm-sleeps", MATMUL),
 }
 
 

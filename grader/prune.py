@@ -40,11 +40,12 @@ def prune(
 ) -> int:
     """Remove reports of submissions whose latest run is older.
 
-    The whole folder goes: scorecard, report, history. Only folders that hold a scorecard are touched, and no link is
-    followed. Submissions themselves, kits, and files that were written elsewhere, such as that of --csv, are not here
-    to remove.
+    The whole folder goes: scorecard, report, history; and what reviewers wrote. Only folders that hold a scorecard are
+    touched, and no link is followed. Submissions themselves, kits, and files that were written elsewhere, such as that
+    of --csv, are not here to remove.
     """
     from grader import blind, rubric, settings
+    from grader.review.book import Book
     from grader.store import Store
     from grader.terminal import safe
 
@@ -58,6 +59,8 @@ def prune(
         typer.echo(safe(f"warning: {note}", 2000), err=True)
     old = [kept for kept in found if kept.started < before]
     done = "would be removed" if dry_run else "removed"
+    if not dry_run:  # before the folders go, by which they are found
+        Book(store.folder).forget([kept.folder.name for kept in old])
     for kept in old:
         if not dry_run:
             remove(kept.folder)

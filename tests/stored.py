@@ -54,7 +54,6 @@ def card(name: str, verdicts: Mapping[str, Verdict] | None = None, message: str 
 def put(folder: Path, card: Scorecard) -> Path:
     """Keep a scorecard in folder/reports as `grade` does."""
     store = Store(folder / "reports")
-    place = store.keep(card)
-    store.report(card, rubric())
+    store.report(store.keep(card), rubric())
     store.index(rubric())
-    return place
+    return store.folder / card.submission.name

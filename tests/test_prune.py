@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from stored import card, put
 
-from grader import admin, cli
+from grader import admin, cli, rubric
 from grader import prune as verb
 from grader.errors import HarnessError
+from grader.project import DEFAULT_RUBRIC
+from grader.review.book import Book
 
 Prune = Callable[..., int]
 
@@ -50,6 +52,20 @@ def test_what_is_older_goes_whole_and_is_named(
     assert "reports/old removed" in out and "1 of 3 removed" in out and "middling" not in out
     index = (tmp_path / "reports" / "index.html").read_text()
     assert "middling" in index and '"old' not in index and "old/report.html" not in index
+
+
+def test_marks_and_comments_go_too(prune: Prune, tmp_path: Path) -> None:
+    """What reviewers wrote about a candidate is the candidate's data: nothing of it is left in any file."""
+    book = Book(tmp_path / "reports")
+    item = rubric.load(DEFAULT_RUBRIC).reviews[0]
+    for name in ("old", "new"):
+        book.save((name, "sha256:1"), "ann", item, 3, f"a comment about {name}, word by word")
+    assert prune("--older-than", "90d", "--dry-run") == 0 and len(book.reviews()) == 2
+    assert prune("--older-than", "90d") == 0
+    assert [name for name, _ in book.reviews()] == ["new"]
+    files = [path.read_bytes() for path in (tmp_path / "reports").glob("reviews.sqlite*")]
+    assert files and not [data for data in files if b"comment about old" in data]
+    assert [data for data in files if b"comment about new" in data]
 
 
 def test_a_dry_run_says_the_same_and_removes_nothing(

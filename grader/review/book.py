@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -143,6 +143,20 @@ class Book:
             connection.execute("DELETE FROM policy")
             connection.execute("INSERT INTO policy VALUES (?)", [sheets])
             connection.execute("COMMIT")
+
+    # --- when candidates' data has to go ------------------------------------------------------------------------------
+
+    def forget(self, names: Collection[str]) -> None:
+        """Remove all that was ever written about submissions of these names, from the disk too."""
+        if not self.path.exists() or not names:
+            return
+        with self._open() as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("DELETE FROM entries WHERE name = ?", [[name] for name in names])
+            connection.execute("COMMIT")
+            connection.execute("VACUUM")  # what sqlite keeps of removed rows for reuse
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # --- the file ----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,70 @@
+"""What decides about measured times, with times that are made up: no clock of this machine is in it."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from grader.candidate import CandidateFault
+from grader.checks.timing import MANY, expect_not_asleep, expect_ratio_below
+from grader.models import Evidence, Verdict
+
+
+def asleep(theirs: list[float], ours: list[float]) -> int:
+    """Give how many runs it took to find that nobody sleeps; the two are what the clock gives, over and over."""
+    walls, needed = [theirs[0]], [ours[0]]
+    more = zip(itertools.cycle(theirs[1:] or theirs), itertools.cycle(ours[1:] or ours), strict=False)
+
+    def pair() -> None:
+        wall, need = next(more)
+        walls.append(wall)
+        needed.append(need)
+
+    expect_not_asleep(walls, needed, pair, "the work")
+    return len(walls)
+
+
+def test_a_machine_that_is_busy_is_not_taken_for_sleep() -> None:
+    """Waiting for a processor makes many runs long; one that is not settles it."""
+    assert asleep([0.004], [0.002]) == 1
+    assert asleep([0.3, 0.2, 0.5, 0.4, 0.019], [0.002]) == 5
+
+
+@pytest.mark.parametrize("ours", [[0.002], [0.002, 0.9]])
+def test_sleep_in_every_run_is_found_whatever_ours_took(ours: list[float]) -> None:
+    """A run of ours that took long, by chance or load, does not excuse it."""
+    with pytest.raises(CandidateFault) as caught:
+        asleep([0.3], ours)
+    assert caught.value.verdict is Verdict.wrong_answer and f"fastest of {MANY} runs" in str(caught.value)
+
+
+def judged(*ratios: float) -> tuple[Verdict, int]:
+    """Give the verdict on ratios that come in turn, over and over, with threshold 3, and how many it took."""
+    taken: list[float] = []
+    source = itertools.cycle(ratios)
+
+    def pair() -> float:
+        taken.append(next(source))
+        return taken[-1]
+
+    evidence: Evidence = {}
+    try:
+        expect_ratio_below(3.0, "the work", pair, evidence)
+    except CandidateFault as fault:
+        return fault.verdict, len(taken)
+    return Verdict.accepted, len(taken)
+
+
+def test_what_is_far_off_is_settled_by_two_and_what_is_near_by_many() -> None:
+    """Clear cases cost little; near ones are measured until the interval leaves the threshold, or a person decides."""
+    assert judged(1.0) == (Verdict.accepted, 2)
+    assert judged(9.0) == (Verdict.wrong_answer, 2)
+    assert judged(2.0, 2.1) == (Verdict.accepted, 5)
+    assert judged(4.0, 4.1) == (Verdict.wrong_answer, 5)
+    assert judged(1.4, 9.0) == (Verdict.inconclusive, 40)
+
+
+def test_one_slow_pair_decides_nothing() -> None:
+    """A burst of load in some pairs moves the median no further than their share."""
+    assert judged(1.2, 40.0, 1.2, 1.3, 1.2, 1.25, 1.2, 1.3, 1.2)[0] is Verdict.accepted
