@@ -39,6 +39,7 @@ fuzz: ## fuzz the wire and the door, SECONDS=60 for each of four targets
 bench: ## measure the figures of bench/README.md
 	@sh scripts/setup.sh demo
 	$(PYTHON) bench/grade_wall.py
+	$(PYTHON) bench/throughput.py
 
 timing: ## judge the timing criteria 200 times in each of 42 cells: variant, sandbox, busy loops beside (hours)
 	@sh scripts/setup.sh test
