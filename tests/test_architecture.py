@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "terminal": {"intake"},
     "store": {"report", "sandbox"},
     "blind": set(),
-    "review": {"report", "rubric", "score", "store", "terminal"},
+    "review": {"blind", "report", "rubric", "score", "store", "terminal"},
     "prune": {"blind", "review", "rubric", "settings", "store", "terminal"},
     "compare": {"settings", "terminal"},
     "rescore": {"rubric", "settings", "score", "store", "terminal"},

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
+from grader import blind
 from grader.errors import HarnessError
 from grader.report.text import points
 from grader.review.book import Key
@@ -26,6 +28,7 @@ class Case:
     pending: str
     final: str
     refused: str  # why it cannot be reviewed
+    shown: str  # the name that reviewers see: a code name at a blind desk
 
     @property
     def name(self) -> str:
@@ -33,20 +36,30 @@ class Case:
 
 
 class Queue:
-    """Every submission of the folder that has a scorecard, in the order of names."""
+    """Every submission of the folder that has a scorecard, in the order of the names that reviewers see."""
 
-    def __init__(self, store: Store, rubric_digest: str) -> None:
-        self._store, self._digest = store, rubric_digest
+    def __init__(self, store: Store, rubric_digest: str, book: Path | None = None) -> None:
+        """Take the book of code names where the desk is blind."""
+        self._store, self._digest, self._book = store, rubric_digest, book
+        self._codes: dict[str, str] = {}
         self._read: dict[str, tuple[tuple[int, ...], Case]] = {}
         self._lock = threading.Lock()
 
     def cases(self) -> list[Case]:
         """Give all of them; folders whose scorecard cannot be read, or is another's, are left out."""
         names = [path.parent.name for path in sorted(self._store.folder.glob("*/scorecard.json"))]
-        return [case for name in names if (case := self.case(name))]
+        if self._book is not None and not self._codes.keys() >= set(names):
+            self._codes = blind.codes(names, self._book)
+        cases = [case for name in names if (case := self._case(name))]
+        return cases if self._book is None else sorted(cases, key=lambda case: case.shown)
 
-    def case(self, name: str) -> Case | None:
-        """Give one of them; no name leads out of the folder."""
+    def case(self, shown: str) -> Case | None:
+        """Give one of them by the name that reviewers see; no name leads out of the folder."""
+        if self._book is None:
+            return self._case(shown)
+        return next((case for case in self.cases() if case.shown == shown), None)
+
+    def _case(self, name: str) -> Case | None:
         if not NAME.fullmatch(name):
             return None
         try:
@@ -70,4 +83,5 @@ class Queue:
             pending=points(card.pending) if card.pending else "",
             final="" if card.final is None else points(card.final),
             refused=why_not(card, self._digest),
+            shown=card.submission.name if card.submission.blind else self._codes.get(name, name),
         )

@@ -58,9 +58,13 @@ def serve(
     needed: Needed = None,
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="On 127.0.0.1; 0 takes a free one.")] = 0,
     rubric: RubricFile = DEFAULT_RUBRIC,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Code names instead of names; `grader reveal` maps back.")
+    ] = False,
 ) -> int:
     """Open the desk: reports and review sheets in the browser, on this machine only, by the link that is printed."""
     from grader import rubric as rubrics
+    from grader.blind import default_path
     from grader.review.book import Book, check_reviewer
 
     try:
@@ -79,7 +83,7 @@ def serve(
         needed = max(2, book.needed())
     if needed is not None and needed != book.needed():
         book.need(needed)
-    return server.run(book, lines, reviewers, port)
+    return server.run(book, lines, reviewers, port, default_path() if blind else None)
 
 
 def _folder(out: Path) -> Path:

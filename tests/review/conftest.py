@@ -35,15 +35,15 @@ def reports(tmp_path: Path, rubric: Rubric) -> Store:
 
 
 @pytest.fixture
-def open_desk(reports: Store, rubric: Rubric) -> Iterator[Callable[[], Place]]:
+def open_desk(reports: Store, rubric: Rubric) -> Iterator[Callable[..., Place]]:
     """Open a desk over the folder in this process, on a port of its own."""
     running = []
 
-    def opened() -> Place:
+    def opened(codes: Path | None = None) -> Place:
         listening = socket.create_server(("127.0.0.1", 0))
         host = f"127.0.0.1:{listening.getsockname()[1]}"
         sessions, book = Sessions(), Book(reports.folder)
-        _, application = app.build(book, rubric, sessions, host)
+        _, application = app.build(book, rubric, sessions, host, codes)
         config = uvicorn.Config(
             application, log_level="critical", access_log=False, server_header=False, lifespan="off"
         )
@@ -61,5 +61,5 @@ def open_desk(reports: Store, rubric: Rubric) -> Iterator[Callable[[], Place]]:
 
 
 @pytest.fixture
-def desk(open_desk: Callable[[], Place]) -> Place:
+def desk(open_desk: Callable[..., Place]) -> Place:
     return open_desk()

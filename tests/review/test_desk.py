@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import folder
 import pytest
 from clients import Client, Place
 
-from grader import store
+from grader import blind, store
+from grader.models import Rubric
 from grader.review.book import COMMENT_CHARS
 from grader.review.desk import app, sessions
+from grader.store import Store
 
 ALICE = ("alice", folder.FILES)
 PAGES = ("/", "/submissions/alice", "/submissions/alice/report")
@@ -306,6 +310,27 @@ def test_a_reviewer_learns_nothing_of_the_others_marks_before_both_are_in(desk: 
     assert not re.search(r"<b>\d</b> / [42]<", said)
     assert "1 of 1" in said  # that a sheet is in is no secret
     assert "SECRET-OF-ANN" in told(ann) and f"{final:g}" in told(ann)
+
+
+def test_a_blind_desk_names_nobody_and_marks_the_right_submission(
+    open_desk: Callable[..., Place], reports: Store, rubric: Rubric, tmp_path: Path
+) -> None:
+    """Queue, pages, addresses and reports have code names; marks still go to the submission itself."""
+    named = folder.graded(rubric, message="File /home/alice/minigpt.py, by Alice")
+    reports.keep(named.model_copy(update={"notes": "-- Alice"}))
+    desk = open_desk(tmp_path / "codes.jsonl")
+    ann = desk.client("ann")
+    codes = blind.read(tmp_path / "codes.jsonl")
+    assert set(codes) == {"alice", "bob", "torn"}
+    code = codes["alice"]
+    pages = [ann.get(path).text for path in ("/", f"/submissions/{code}", f"/submissions/{code}/report")]
+    assert all(code in page for page in pages)
+    assert not re.search("alice|bob|torn", "".join(pages), re.IGNORECASE)
+    assert ann.get("/submissions/alice").status == ann.get("/submissions/alice/report").status == 404
+    assert ann.hand_in(4, 3, 2, name=code).status == 200
+    assert desk.store.scorecard("alice").final is not None and desk.store.scorecard("bob").final is None
+    shown = re.findall(r'<a class="open" href="/submissions/([^"]+)"', pages[0])
+    assert sorted(shown) == shown and set(shown) == set(codes.values())  # not in the order of the names
 
 
 def test_after_both_are_in_each_sees_the_other(desk: Place) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import StrictInt, StrictStr, ValidationError
@@ -66,10 +67,10 @@ C = TypeVar("C", bound=Change)
 class Desk:
     """What the routes do."""
 
-    def __init__(self, book: Book, rubric: Rubric, sessions: Sessions) -> None:
+    def __init__(self, book: Book, rubric: Rubric, sessions: Sessions, codes: Path | None = None) -> None:
         self._book, self._rubric, self._sessions = book, rubric, sessions
         self._store = Store(book.folder, marking(book, rubric))
-        self._queue = Queue(self._store, rubrics.digest(rubric))
+        self._queue = Queue(self._store, rubrics.digest(rubric), codes)
         self._publishing = threading.Lock()
 
     # --- pages -------------------------------------------------------------------------------------------------------
@@ -104,9 +105,9 @@ class Desk:
         """Show one submission with its review sheet."""
         session, case = _session(request), self._case(request)
         if case.refused:
-            return HTMLResponse(pages.render_note(case.name, f"This cannot be reviewed: {case.refused}."), 409)
+            return HTMLResponse(pages.render_note(case.shown, f"This cannot be reviewed: {case.refused}."), 409)
         reviews = self._book.reviews(case.name)
-        names = [other.name for other in self._queue.cases() if not other.refused]
+        names = [other.shown for other in self._queue.cases() if not other.refused]
         view = views.sheet(case, names, reviews, self._rubric, self._book.needed(), session.reviewer)
         return HTMLResponse(pages.render_sheet(view, session.reviewer, session.csrf))
 
@@ -152,9 +153,9 @@ class Desk:
 
     def publish_all(self) -> None:
         """Bring up to date what an earlier desk did not come to write."""
-        for name in {name for name, _ in self._book.reviews()}:
-            if self._queue.case(name):
-                publish(self._store, self._rubric, name)
+        there = {case.name for case in self._queue.cases()}
+        for name in {name for name, _ in self._book.reviews()} & there:
+            publish(self._store, self._rubric, name)
         self._write_index()
 
     def _publish(self, key: Key, entry: Entry) -> Response:
@@ -194,9 +195,9 @@ class Desk:
         return change
 
 
-def build(book: Book, rubric: Rubric, sessions: Sessions, host: str) -> tuple[Desk, ASGIApp]:
-    """Put the desk together; host is what browsers call it, like 127.0.0.1:8100."""
-    desk = Desk(book, rubric, sessions)
+def build(book: Book, rubric: Rubric, sessions: Sessions, host: str, codes: Path | None = None) -> tuple[Desk, ASGIApp]:
+    """Put the desk together; host is what browsers call it, like 127.0.0.1:8100; codes the book of a blind desk."""
+    desk = Desk(book, rubric, sessions, codes)
     place = "/submissions/{name}"
     routes = [
         Route("/enter", desk.enter),

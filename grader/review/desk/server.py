@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+from pathlib import Path
 
 import uvicorn
 
@@ -20,7 +21,7 @@ CONNECTIONS = 200
 CLOSING_S = 5
 
 
-def run(book: Book, rubric: Rubric, reviewers: list[str], port: int) -> int:
+def run(book: Book, rubric: Rubric, reviewers: list[str], port: int, codes: Path | None = None) -> int:
     """Serve until Ctrl-C. Raises UsageError where the port is taken, HarnessError where the book cannot be used."""
     try:
         listening = socket.create_server((LOOPBACK, port))
@@ -29,7 +30,7 @@ def run(book: Book, rubric: Rubric, reviewers: list[str], port: int) -> int:
     with listening:
         host = f"{LOOPBACK}:{listening.getsockname()[1]}"
         sessions = Sessions()
-        desk, application = app.build(book, rubric, sessions, host)
+        desk, application = app.build(book, rubric, sessions, host, codes)
         try:
             desk.publish_all()
         except HarnessError as error:
@@ -45,7 +46,8 @@ def run(book: Book, rubric: Rubric, reviewers: list[str], port: int) -> int:
             limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=CLOSING_S,
         )
-        print(f"the desk is open on this machine; {book.folder.absolute()}", flush=True)
+        names = "; names are code names" if codes else ""
+        print(f"the desk is open on this machine; {book.folder.absolute()}{names}", flush=True)
         _print_links(sessions, host, reviewers)
         if sys.stdin.isatty():
             threading.Thread(target=_answer_enter, args=(sessions, host, reviewers), daemon=True).start()

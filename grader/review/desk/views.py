@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from grader import score
+from grader import blind, score
 from grader.models import ReviewItem, Rubric
 from grader.report import html
 from grader.report.desk import Earlier, ItemView, QueueRow, Said, SheetView
@@ -34,7 +34,7 @@ def _row(case: Case, review: Review, items: Sequence[ReviewItem], needed: int, r
     else:
         word, tone = "in", "pass"
     return QueueRow(
-        name=case.name,
+        name=case.shown,
         score=case.score,
         bonus=case.bonus,
         pending=case.pending,
@@ -55,10 +55,10 @@ def sheet(
     seen = whole.seen_by(reviewer)
     own = seen.sheet(reviewer)
     tallies = marks.tallies(rubric.reviews, seen)
-    place = names.index(case.name) if case.name in names else 0
+    place = names.index(case.shown) if case.shown in names else 0
     enough = bool(own.handed_in) and len(seen.complete) >= needed
     return SheetView(
-        name=case.name,
+        name=case.shown,
         digest=case.key[1],
         score=case.score,
         max_score=case.max_score,
@@ -124,4 +124,6 @@ def report(store: Store, rubric: Rubric, review: Review, case: Case, reviewer: s
     card = store.scorecard(case.name)
     if not review.sheet(reviewer).handed_in:
         card = score.reviewed(card, marks.for_scorecard(rubric.reviews, Review(), 1), rubric.weights)
+    if case.shown != case.name:
+        card = blind.conceal(card, case.name, case.shown)
     return html.render_report(card, rubric)
