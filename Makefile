@@ -26,7 +26,7 @@ lint: ## check format, lint and types
 
 validity: ## grade the corpus of right and wrong submissions; fails on any surprise (minutes)
 	@sh scripts/setup.sh demo
-	.venv/bin/grader validity --sandbox bubblewrap --jobs 2 --out build/validity
+	.venv/bin/grader validity --sandbox bubblewrap --jobs 2 --out build/validity && cp build/validity/validity.md docs/validity.md
 
 attack: ## grade the whole hostile corpus in both sandboxes, with the rubric's own limits (most of an hour)
 	@sh scripts/setup.sh test

@@ -13,9 +13,11 @@ import pytest
 from grader import admin, cli
 from grader.errors import UsageError
 from grader.models import CheckResult, CriterionResult, Outcome, RunInfo, Scorecard, SubmissionInfo, Verdict
-from grader.project import CHECKS
+from grader.project import CHECKS, DEFAULT_RUBRIC
+from grader.rubric import load as load_rubric
+from grader.validity import page
 from grader.validity.corpus import Entry, load
-from grader.validity.measure import Rate, measure
+from grader.validity.measure import Cell, Margin, Rate, Validity, measure
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -46,6 +48,30 @@ def test_the_corpus_is_judged_without_a_surprise(validity: dict[str, Any]) -> No
         if c["surprise"]
     ]
     assert not surprises and not validity["broken"], "\n".join(surprises) + str(validity["broken"])
+
+
+def test_the_page_of_the_documents_is_one_that_the_command_made() -> None:
+    """docs/validity.md tells of a run without a surprise over the criteria that there are."""
+    made = (CORPUS.parent.parent / "docs" / "validity.md").read_text()
+    assert "Made by `grader validity`" in made and "None: every verdict was the expected one." in made
+    for line in load_rubric(DEFAULT_RUBRIC).criteria:
+        assert f"| `{line.id}` |" in made, line.id
+
+
+def test_the_page_names_surprises_and_margins() -> None:
+    """What went wrong stands on it, and what is near its limit."""
+    cell = Cell(
+        entry="mm-x", seed=3, criterion="matmul.forward", verdict=Verdict.accepted, want="not accepted", surprise=True
+    )
+    margin = Margin(
+        criterion="gpt.loss", check="loss_equals (difference)", largest_right=0.01234, largest_right_entry="a"
+    )
+    result = Validity(
+        cells=(cell,), sensitivity=Rate(hits=0, of=1), specificity=Rate(hits=1, of=1), margins=(margin,), seconds=61
+    )
+    made = page.render([], result, 3, 2)
+    assert "- mm-x, seed 3, `matmul.forward`: accepted" in made and "None: every" not in made
+    assert "| `gpt.loss` | loss equals (difference) | 0.0123 (a) |  |" in made and "0.0000 (0 of 1" in made
 
 
 def test_every_check_function_was_run(validity: dict[str, Any]) -> None:

@@ -37,6 +37,7 @@ def validity(
     from grader.sandbox import choose
     from grader.store import write
     from grader.validity import corpus as entries_of
+    from grader.validity import page
     from grader.validity.measure import measure
 
     console = Console(stderr=True, soft_wrap=True)
@@ -73,6 +74,7 @@ def validity(
     out.mkdir(parents=True, exist_ok=True)
     write(out / "validity.json", json.dumps(result.model_dump(mode="json"), indent=1))
     write(out / "validity.html", render_validity(entries, result))
+    write(out / "validity.md", page.render(entries, result, first, seeds))
     say = Console(highlight=False, soft_wrap=True)
     say.print(f"sensitivity {result.sensitivity}\nspecificity {result.specificity}")
     for criterion, rate in result.detection.items():

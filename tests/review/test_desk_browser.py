@@ -30,6 +30,7 @@ class Visitor:
 
     def press(self, *keys: str) -> None:
         for key in keys:
+            self.page.locator("html[data-ready]").wait_for()  # no person is faster than a page that loads
             self.page.keyboard.press(key)
 
     def type(self, text: str) -> None:

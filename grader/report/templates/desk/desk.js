@@ -213,3 +213,4 @@ function filter() {
 search?.addEventListener("input", filter);
 todo?.addEventListener("change", filter);
 if (location.hash && items.length) byId(decodeURIComponent(location.hash.slice(1)))?.focus();
+document.documentElement.dataset.ready = ""; // from here on keys are heard
