@@ -70,7 +70,7 @@ def change_views(card: Scorecard, most_characters: int) -> tuple[ChangeView, ...
         size = sum(map(len, change.lines))
         fits = size <= most_characters
         most_characters -= size if fits else 0
-        views.append(_view(change, named, fits))
+        views.append(_view(change, named, fits, is_open=not views))
     return tuple(views)
 
 
@@ -88,7 +88,7 @@ def _named(card: Scorecard) -> frozenset[str] | None:
     return None
 
 
-def _view(change: FileChange, named: frozenset[str] | None, fits: bool) -> ChangeView:
+def _view(change: FileChange, named: frozenset[str] | None, fits: bool, is_open: bool) -> ChangeView:
     anchor = f"change-{change.path.removesuffix('.py')}"
     planted = [(bug, _planted(bug, named, f"{anchor}-{number}")) for number, bug in enumerate(change.planted, 1)]
     left_out = change.left_out or ("" if fits else f"{len(change.lines):,} lines; scorecard.json has them")
@@ -101,7 +101,7 @@ def _view(change: FileChange, named: frozenset[str] | None, fits: bool) -> Chang
         added=sum(line[:1] == "+" for line in change.lines),
         removed=sum(line[:1] == "-" for line in change.lines),
         left_out=short(left_out, 200),
-        is_open=change.path == "minigpt.py",
+        is_open=is_open,
     )
 
 
