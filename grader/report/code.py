@@ -64,7 +64,7 @@ class ChangeView:
 def change_views(card: Scorecard, most_characters: int) -> tuple[ChangeView, ...]:
     """Prepare every file of a scorecard's change; beyond most_characters in all, files are named and not shown."""
     named = _named(card)
-    views = []
+    views: list[ChangeView] = []
     for change in card.changes:
         change = change.model_copy(update={"lines": tuple(map(_one_line, change.lines))})
         size = sum(map(len, change.lines))
