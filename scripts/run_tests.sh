@@ -20,9 +20,10 @@ status=0
 log=$(mktemp)
 "$python" -m pytest tests/test_validity.py >"$log" 2>&1 &
 corpus=$!
+trap 'kill "$corpus" 2>/dev/null; rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
 # shellcheck disable=SC2086
 "$python" -m pytest $long || status=$?
 wait "$corpus" || status=$?
 cat "$log"
-rm -f "$log"
 exit "$status"
