@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cards
@@ -13,6 +15,7 @@ from grader.models import Scorecard
 from grader.report import html
 
 pytestmark = pytest.mark.browser
+ROOT = Path(__file__).resolve().parents[2]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -122,6 +125,23 @@ def test_print_shows_everything_on_white(scripts: bool, visit: Callable[..., Any
     assert not page.locator(".tools").is_visible()
     if scripts:
         assert page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_pictured_at_three_widths_in_both_themes_and_on_paper(
+    name: str, visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    """What a reader sees can be looked at after a run in CI: build/screenshots. No picture is empty."""
+    folder = ROOT / "build" / "screenshots" if os.environ.get("CI") else tmp_path
+    for theme in ("light", "dark"):
+        page = visit(PAGES[name], color_scheme=theme).page
+        for width in (1440, 1024, 390):
+            page.set_viewport_size({"width": width, "height": 1000})
+            picture = folder / f"{name}-{width}-{theme}.png"
+            page.screenshot(path=picture, full_page=True)
+            assert picture.stat().st_size > 10_000
+    page.pdf(path=folder / f"{name}.pdf", prefer_css_page_size=True)
+    assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF-")
 
 
 @pytest.mark.parametrize("name", PAGES)
