@@ -63,3 +63,12 @@ def test_options_of_grade_exist(document: Path) -> None:
     ).stdout
     missing = {option for option in options if not re.search(rf"(?<![\w-]){option}(?![\w-])", shown)}
     assert not missing
+
+
+def test_the_validity_page_tells_of_a_run_without_a_surprise_over_every_criterion() -> None:
+    """docs/validity.md is what `grader validity` wrote, about the criteria that there are."""
+    made = (ROOT / "docs" / "validity.md").read_text(encoding="utf-8")
+    assert "Made by `grader validity`" in made and "None: every verdict was the expected one." in made
+    rubric = tomllib.loads((ROOT / "rubrics" / "minigpt-matmul.toml").read_text(encoding="utf-8"))
+    for line in rubric["criteria"]:
+        assert f"| `{line['id']}` |" in made, line["id"]
