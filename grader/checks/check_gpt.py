@@ -350,9 +350,8 @@ def best_two(model: RemoteGPT, checkpoint: fixtures.Checkpoint, text: str) -> li
 @both_schemes
 def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw, positions: str) -> None:
     """On fresh weights greedy generation gives the reference's tokens; max_new_tokens=0 gives the prompt back."""
-    case, idx = without_ties(draw, positions, length=8, new=14)
+    case, idx, want = without_ties(draw, positions, length=8, new=14)
     model = RemoteGPT(candidate, case)
-    want = case.reference().generate(idx, 14, use_cache=False)
     expect_tokens(model.generate(idx, 14, use_cache=False, strict_dtype=True).tokens, want, "greedy generation")
     model.generate(idx, 0, use_cache=False, strict_dtype=True)
 
@@ -362,24 +361,28 @@ def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw,
 def check_window_slides_past_block_size(candidate: Candidate, draw: Draw, positions: str) -> None:
     """Past block_size each step sees the last block_size tokens, positions counted from 0 in that window."""
     for length in (9, 15):  # one prompt that fills the window on the way, one that is longer than it
-        case, idx = without_ties(draw, positions, length=length, new=13, block_size=11)
-        want = case.reference().generate(idx, 13, use_cache=False)
+        case, idx, want = without_ties(draw, positions, length=length, new=13, block_size=11)
         got = RemoteGPT(candidate, case).generate(idx, 13, use_cache=False).tokens
         expect_tokens(got, want, f"generation past block_size 11 from {length} tokens")
 
 
-def without_ties(draw: Draw, positions: str, length: int, new: int, **changes: Any) -> tuple[GPTCase, Tensor]:
-    """Draw a case whose greedy path, by the reference in float64, crosses no near tie."""
+def without_ties(draw: Draw, positions: str, length: int, new: int, **changes: Any) -> tuple[GPTCase, Tensor, Tensor]:
+    """Draw a case whose greedy path, by the reference in float64, crosses no near tie: case, prompt and path."""
     while True:
         case = draw.gpt(positions, **changes)
         idx = draw.tokens(case.vocab, 2, length)
-        reference = case.reference(torch.float64)
-        path = reference.generate(idx, new, use_cache=False)
-        smallest = float("inf")
-        with torch.no_grad():
-            for t in range(length, length + new):
-                window = path[:, max(0, t - case.block) : t]
-                best = reference(window)[0][:, -1].topk(2).values
-                smallest = min(smallest, float((best[:, 0] - best[:, 1]).min()))
-        if smallest > TIE:
-            return case, idx
+        path = greedy_path(case, idx, new)
+        if path is not None:
+            return case, idx, path
+
+
+@torch.no_grad()
+def greedy_path(case: GPTCase, idx: Tensor, new: int) -> Tensor | None:
+    """Give the reference's greedy path, [B, T + new], or None where two best logits are nearer than TIE."""
+    reference = case.reference(torch.float64)
+    for _ in range(new):
+        best = reference(idx[:, -case.block :])[0][:, -1].topk(2)
+        if float((best.values[:, 0] - best.values[:, 1]).min()) <= TIE:
+            return None
+        idx = torch.cat([idx, best.indices[:, :1]], 1)
+    return idx
