@@ -96,6 +96,7 @@ class Line:
 def main(sock: socket.socket, part: str, folder: Path, reply_bytes: int) -> None:
     """Serve requests for one part until the judge hangs up; never returns."""
     os.chdir("/tmp")
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # what a crash follows is told, too
     line = Line(sock, reply_bytes)
     hide_grader(folder)
     server: Any = None
