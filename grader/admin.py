@@ -35,7 +35,10 @@ app.command()(validity)  # verbs' modules import what is heavy when they run, so
 
 @app.callback()
 def grader(version: Version = False) -> None:
-    """Look after the grader: check this machine, build what it needs. To grade, use `grade`."""
+    """Kits, reviews, reports, and the machine that grades. To grade, use `grade`.
+
+    Exit status: 0 done, 1 what was checked is not so, 2 usage (nothing was done), 3 the harness failed.
+    """
 
 
 @app.command()
@@ -118,7 +121,7 @@ def node(
 def reveal(
     codes: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CODE]...", help="Code names; all where none is given.", show_default=False),
+        typer.Argument(metavar="CODE", help="Code names; all where none is given.", show_default=False),
     ] = None,
 ) -> int:
     """Say which submissions stand behind the code names of `grade --blind`."""

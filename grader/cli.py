@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from grader.errors import HarnessError, UsageError
+from grader.options import Out, RubricFile
 from grader.version import Version
 
 # Everything that takes long to import waits until there is something to grade, so that --help answers at once.
@@ -29,7 +30,6 @@ SEEDS = 2**31
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MESSAGE_CHARS = 2000
 NAMES = 10  # that one message lists
-RUBRIC_HELP = "The rubric.  [default: rubrics/minigpt-matmul.toml]"
 SANDBOX_HELP = "auto: docker if an engine answers, else bubblewrap.  [default: auto]"
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -38,13 +38,11 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 @app.command()
 def grade(
     submissions: Annotated[list[str], typer.Argument(metavar="SUBMISSION", help="A folder, or a .zip of one.")],
-    rubric: Annotated[Path | None, typer.Option(metavar="FILE", help=RUBRIC_HELP, show_default=False)] = None,
+    rubric: RubricFile = None,
     sandbox: Annotated[
         Literal["auto", "docker", "bubblewrap"] | None, typer.Option(help=SANDBOX_HELP, show_default=False)
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where reports go.  [default: reports]", show_default=False)
-    ] = None,
+    out: Out = None,
     jobs: Annotated[
         int | None,
         typer.Option(

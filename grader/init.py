@@ -11,7 +11,7 @@ from grader.errors import UsageError
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder; made if it is not there.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder; made if it is not there.")] = Path(),
 ) -> int:
     """Write a small grader.toml to begin a hiring repository.
 

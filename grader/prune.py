@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from grader.errors import HarnessError, UsageError
+from grader.options import Out
 
 CARD = "scorecard.json"
 MOST_DAYS = 36_500
@@ -33,9 +34,7 @@ def prune(
         str | None,
         typer.Option(metavar="DAYS", help="Such as 90d; else retention_days of grader.toml.", show_default=False),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the reports are.  [default: reports]", show_default=False)
-    ] = None,
+    out: Out = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
 ) -> int:
     """Remove reports of submissions whose latest run is older.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from grader import admin, cli, settings
+from grader import admin, cli, options, settings
 from grader.errors import UsageError
 from grader.project import DEFAULT_RUBRIC
 from grader.settings import NAME, Settings
@@ -102,4 +103,5 @@ def test_init_makes_the_folder_and_overwrites_nothing(here: Path, capsys: pytest
 
 def test_the_default_rubric_is_the_one_of_the_help() -> None:
     """What --help says holds when nothing is said."""
-    assert cli.RUBRIC_HELP.endswith(f"[default: rubrics/{DEFAULT_RUBRIC.name}]")
+    [option] = get_args(options.RubricFile)[1:]
+    assert option.help.endswith(f"[default: rubrics/{DEFAULT_RUBRIC.name}]")

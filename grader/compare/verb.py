@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grader.errors import UsageError
+from grader.options import Out
 
 if TYPE_CHECKING:
     from grader.compare.rows import Row
@@ -23,9 +24,7 @@ def compare(
     which: Annotated[
         list[str], typer.Argument(metavar="A B [C]", help="Names in the reports folder, or paths of scorecards.")
     ],
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the reports are.  [default: reports]", show_default=False)
-    ] = None,
+    out: Out = None,
 ) -> int:
     """Show two or three scorecards side by side.
 

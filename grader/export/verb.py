@@ -7,25 +7,27 @@ from typing import Annotated, Literal
 
 import typer
 
-from grader.project import DEFAULT_RUBRIC
+from grader.options import RubricFile
 
 
 def export(
     what: Annotated[Literal["gradescope-autograder"], typer.Argument(help="What to make.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The .zip to write.")] = Path("autograder.zip"),
-    rubric: Annotated[Path, typer.Option(metavar="FILE", help="The rubric.", show_default=False)] = DEFAULT_RUBRIC,
+    rubric: RubricFile = None,
     keys: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keys of the kits, for diagnosis.bugs.", show_default=False)
     ] = None,
 ) -> int:
     """Pack the grader for another platform: a Gradescope autograder."""
     from grader import rubric as rubrics
+    from grader import settings
     from grader.errors import UsageError
     from grader.export import gradescope
     from grader.store import write
 
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder; name a file")
+    rubric = rubric or settings.load().rubric
     rubrics.load(rubric)
     data = gradescope.bundle(rubric, keys)
     write(out, data)

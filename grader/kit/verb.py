@@ -21,16 +21,23 @@ class Scheme(StrEnum):
 
 
 def kit(
-    out: Annotated[Path, typer.Option(help="Folder to make; it must not exist yet, or be empty.")],
-    bugs: Annotated[str | None, typer.Option(help="Bugs to plant, by id, with commas between.")] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to make; it must not exist yet, or be empty.")],
+    bugs: Annotated[str | None, typer.Option(metavar="A,B", help="Bugs to plant, by id, with commas between.")] = None,
     count: Annotated[
-        int | None, typer.Option(help=f"How many bugs to draw, 1 to {choice.MOST}; {choice.COUNT} unless given.")
+        int | None,
+        typer.Option(metavar="N", help=f"How many bugs to draw, 1 to {choice.MOST}; {choice.COUNT} unless given."),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Draws the bugs, always the same; random unless given.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Draws the bugs, always the same; random unless given.")
+    ] = None,
     positions: Annotated[Scheme, typer.Option(help="Position scheme of the checkpoint.")] = Scheme.learned,
     keys_file: Annotated[
         Path | None,
-        typer.Option("--keys", help=f"Key file to add to; ${keys.VARIABLE} or one among the user's data unless given."),
+        typer.Option(
+            "--keys",
+            metavar="FILE",
+            help=f"Key file to add to; ${keys.VARIABLE} or one among the user's data unless given.",
+        ),
     ] = None,
 ) -> int:
     """Make a kit: a starter folder with planted bugs. Its key goes into the key file, never into the folder."""
@@ -43,8 +50,11 @@ def kit(
     folder = out.resolve()
     if path.resolve().is_relative_to(folder):
         raise UsageError(f"key file {path} would lie in the kit {out}; name another with --keys")
+    import torch
+
     from grader.kit import starter
 
+    torch.set_num_threads(1)  # the models are small: threads wait for each other, for minutes on a busy machine
     starter.check_free(folder)
     made = starter.make(
         seed=secrets.randbelow(2**31) if seed is None else seed,

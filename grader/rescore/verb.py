@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from grader.errors import UsageError
+from grader.options import Out, RubricFile
 
 if TYPE_CHECKING:
     from grader.models import Scorecard
     from grader.rescore.card import Rescored
     from grader.store import Store
 
-RUBRIC_HELP = "The rubric to score by.  [default: rubrics/minigpt-matmul.toml]"
-
 
 def rescore(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Of submissions; else all.")] = None,
-    rubric: Annotated[Path | None, typer.Option(metavar="FILE", help=RUBRIC_HELP, show_default=False)] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the reports are.  [default: reports]", show_default=False)
-    ] = None,
+    rubric: RubricFile = None,
+    out: Out = None,
     min_score: Annotated[
         float | None, typer.Option(metavar="X", help="Show who moves across this score.", show_default=False)
     ] = None,

@@ -9,12 +9,9 @@ from typing import Annotated
 import typer
 
 from grader.errors import UsageError
-from grader.project import DEFAULT_RUBRIC
+from grader.options import Out, RubricFile
 
 MOST_REVIEWERS = 20
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="The reports folder.")]
-RUBRIC_HELP = "The rubric.  [default: rubrics/minigpt-matmul.toml]"
-RubricFile = Annotated[Path, typer.Option("--rubric", metavar="FILE", help=RUBRIC_HELP, show_default=False)]
 Needed = Annotated[
     int | None,
     typer.Option(
@@ -29,41 +26,44 @@ Needed = Annotated[
 
 def review(
     name: Annotated[str, typer.Argument(help="The submission, as its folder in the reports is called.")],
-    out: Out = Path("reports"),
+    out: Out = None,
     reviewer: Annotated[
         str | None, typer.Option(metavar="WHO", help="Who gives the marks; else the user of this machine.")
     ] = None,
     needed: Needed = None,
-    rubric: RubricFile = DEFAULT_RUBRIC,
+    rubric: RubricFile = None,
 ) -> int:
     """Ask for the marks of one submission. What was given is kept at once, so Ctrl-C loses nothing."""
     from grader import rubric as rubrics
+    from grader import settings
     from grader.review import interview
     from grader.review.book import Book, check_reviewer
 
     who = check_reviewer(reviewer or getpass.getuser())
-    lines = rubrics.load(rubric)
-    book = Book(_folder(out))
+    said = settings.load()
+    lines = rubrics.load(rubric or said.rubric)
+    book = Book(_folder(out or said.out))
     if needed is not None:
         book.need(needed)
     return interview.hold(book, lines, name, who)
 
 
 def serve(
-    out: Out = Path("reports"),
+    out: Out = None,
     reviewer: Annotated[
         list[str] | None,
         typer.Option(metavar="WHO", help="A reviewer; give it once for each. Else the user of this machine."),
     ] = None,
     needed: Needed = None,
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="On 127.0.0.1; 0 takes a free one.")] = 0,
-    rubric: RubricFile = DEFAULT_RUBRIC,
+    rubric: RubricFile = None,
     blind: Annotated[
         bool, typer.Option("--blind", help="Code names instead of names; `grader reveal` maps back.")
     ] = False,
 ) -> int:
     """Open the desk: reports and review sheets in the browser, on this machine only, by the link that is printed."""
     from grader import rubric as rubrics
+    from grader import settings
     from grader.blind import default_path
     from grader.review.book import Book, check_reviewer
 
@@ -77,8 +77,9 @@ def serve(
         raise UsageError(f"two reviewers have one name: {', '.join(reviewers)}; give each a name of their own")
     if len(reviewers) > MOST_REVIEWERS:
         raise UsageError(f"{len(reviewers)} reviewers; one desk has room for {MOST_REVIEWERS}")
-    lines = rubrics.load(rubric)
-    book = Book(_folder(out))
+    said = settings.load()
+    lines = rubrics.load(rubric or said.rubric)
+    book = Book(_folder(out or said.out))
     if needed is None and len(reviewers) > 1:
         needed = max(2, book.needed())
     if needed is not None and needed != book.needed():

@@ -6,23 +6,33 @@ import json
 import secrets
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from grader.options import RubricFile
 from grader.project import DATA, DEFAULT_RUBRIC
 
 
 def validity(
-    corpus: Annotated[Path, typer.Option(help="The corpus: folders named by outcome.")] = DATA / "tests" / "corpus",
-    out: Annotated[Path, typer.Option(help="Where validity.html and validity.json go.")] = Path("reports/validity"),
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds to grade every entry with.")] = 1,
-    seed: Annotated[int | None, typer.Option(min=0, help="The first seed; drawn at random when absent.")] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Entries at once.")] = 2,
-    match: Annotated[str, typer.Option(help="Only entries whose name matches this glob.")] = "*",
-    every: Annotated[int, typer.Option(min=1, help="Only each Nth entry: a quick look.")] = 1,
-    sandbox: Annotated[str, typer.Option(help="auto, docker or bubblewrap.")] = "auto",
-    rubric: Annotated[Path, typer.Option(help="The rubric.")] = DEFAULT_RUBRIC,
+    corpus: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="Folders named by outcome.  [default: tests/corpus of a checkout]", show_default=False
+        ),
+    ] = DATA / "tests" / "corpus",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where validity.html, .json and .md go.")] = Path(
+        "reports/validity"
+    ),
+    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Seeds to grade every entry with.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="The first seed; else random.", show_default=False)
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Entries at once.")] = 2,
+    match: Annotated[str, typer.Option(metavar="GLOB", help="Only entries whose name matches.")] = "*",
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Only each Nth entry: a quick look.")] = 1,
+    sandbox: Annotated[Literal["auto", "docker", "bubblewrap"], typer.Option(help="As for `grade`.")] = "auto",
+    rubric: RubricFile = None,
 ) -> int:
     """Grade a corpus with known truth; exit 1 on any surprise."""
     from fnmatch import fnmatch
@@ -44,7 +54,7 @@ def validity(
     entries = [entry for entry in entries_of.load(corpus) if fnmatch(entry.name, match)][::every]
     if not entries:
         raise UsageError(f"no entry of {corpus} has a name that matches {match!r}")
-    lines = load(rubric)
+    lines = load(rubric or DEFAULT_RUBRIC)
     first = secrets.randbelow(2**31) if seed is None else seed
     backend = choose(sandbox)
     backend.prepare(lambda text: console.print(text, highlight=False))
