@@ -113,3 +113,18 @@ def test_rescoring_by_the_rubric_that_graded_is_the_identity(scorecards: Scoreca
         graded.bonus,
         graded.pending,
     )
+
+
+@pytest.mark.bubblewrap
+def test_the_log_holds_nothing_of_a_submissions_own_text(tmp_path: Path) -> None:
+    """Names, criteria and verdicts are logged; lines of code, output and notes stay in the scorecard and the report."""
+    folder = tmp_path / "someone"
+    folder.mkdir()
+    (folder / "matmul.py").write_text('print("told" * 3)\nkept = "line" * 3\nraise ValueError(kept)  # lineline\n')
+    (folder / "NOTES.md").write_text("notenote\n")
+    command = [Path(sys.executable).parent / "grade", folder, "--only", "matmul.f*", "--sandbox", "bubblewrap"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "matmul.forward (runtime_error)" in done.stderr
+    assert not [word for word in ("toldtold", "lineline", "notenote") if word in done.stdout + done.stderr]
+    card = (tmp_path / "reports" / "someone" / "scorecard.json").read_text()
+    assert "toldtold" in card and "lineline" in card
