@@ -6,14 +6,14 @@
 #             docker build --target grader -t ml-screen-grader .
 #
 # What changes rarely comes first, so that a change of the worker rebuilds in seconds. A folder `wheels` beside this
-# file, if there is one, is all that pip sees.
+# file, if there is one, is all that pip sees: in it what the sandbox needs, in wheels/grader the rest of the grader.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS packages
 # Of torch's builds for Linux the one for CPUs is enough: name the index that has it, or the default index's is taken.
 ARG EXTRA_INDEX_URL=""
 RUN python3 -m venv /opt/venv
-COPY constraints.txt wheel[s] /build/
+COPY constraints.txt wheel[s]/*.whl /build/
 RUN if ls /build/*.whl >/dev/null 2>&1; then index="--no-index --find-links /build"; \
     else index="${EXTRA_INDEX_URL:+--extra-index-url $EXTRA_INDEX_URL}"; fi \
     && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --only-binary :all: $index \
@@ -37,14 +37,17 @@ USER 65534:65534
 WORKDIR /tmp
 CMD ["python3", "-I", "/opt/grader/grader/worker/__main__.py"]
 
-FROM ${BASE_IMAGE} AS grader
-COPY --from=packages /opt/venv /opt/venv
+FROM packages AS programs
 COPY . /build
-RUN if ls /build/wheels/*.whl >/dev/null 2>&1; then index="--no-index --find-links /build/wheels"; fi \
+RUN if ls /build/wheels/*.whl >/dev/null 2>&1; then \
+       index="--no-index --find-links /build/wheels --find-links /build/wheels/grader"; fi \
     && /opt/venv/bin/python -m ensurepip \
     && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check ${index:-} -c /build/constraints.txt /build \
-    && /opt/venv/bin/python -m pip uninstall -y pip && rm -rf /build \
-    && ln -s /opt/venv/bin/grade /opt/venv/bin/grader /usr/local/bin/
+    && /opt/venv/bin/python -m pip uninstall -y pip
+
+FROM ${BASE_IMAGE} AS grader
+COPY --from=programs /opt/venv /opt/venv
+RUN ln -s /opt/venv/bin/grade /opt/venv/bin/grader /usr/local/bin/
 WORKDIR /work
 ENTRYPOINT ["grade"]
 CMD ["--help"]
