@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import record
+
 ROOT = Path(__file__).resolve().parent.parent
 GRADE = [str(Path(sys.executable).parent / "grade")]
 IMPORT_TORCH = [sys.executable, "-c", "import torch"]
@@ -121,9 +123,9 @@ def main() -> None:
         ("grade --help", spread([1000 * value for value in helps], "ms", 0)),
         *((f"peak memory, {name}", f"{peaks[name]:.0f} MiB") for name in sorted(peaks)),
     ]
-    print(f"{options.rounds} rounds; median (smallest to largest)\n\n| what | figure |\n| --- | --- |")
-    for what, figure in rows:
-        print(f"| {what} | {figure} |")
+    print(f"{options.rounds} rounds; median (smallest to largest)\n")
+    name = f"one-{Path(options.submission).name}-{options.sandbox}"
+    record.keep(name, rows, rounds=options.rounds)
 
 
 if __name__ == "__main__":

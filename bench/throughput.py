@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import record
+
 from grader import rubric
 from grader.models import Scorecard
 from grader.project import DEFAULT_RUBRIC
@@ -100,10 +102,8 @@ def main() -> None:
     parser.add_argument("--sandbox", default="bubblewrap")
     parser.add_argument("--cohorts", type=int, nargs="*", default=[10, 100, 1000, 5000])
     options = parser.parse_args()
-    print("| what | figure |\n| --- | --- |")
     rows = pages(options.cohorts) + (batches(options.count, options.jobs, options.sandbox) if options.jobs else [])
-    for what, figure in rows:
-        print(f"| {what} | {figure} |")
+    record.keep(f"batch-{options.sandbox}", rows, count=options.count)
 
 
 if __name__ == "__main__":

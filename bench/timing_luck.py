@@ -22,6 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import record
 import torch
 
 from grader import rubric, submission
@@ -34,7 +35,6 @@ from grader.sandbox import choose
 from grader.validity.corpus import Entry, load
 from grader.validity.measure import Rate
 
-RESULTS = Path(__file__).parent / "results"
 CHECKS: dict[str, Callable[..., None]] = {
     "decode_step_is_linear": check_cost.check_decode_step_is_linear,
     "cached_generation_is_linear": check_cost.check_cached_generation_is_linear,
@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--sandbox", nargs="+", default=["bubblewrap", "docker"])
     parser.add_argument("--variant", default="*", help="only variants that match this glob")
     parser.add_argument("--wall", action="store_true", help="hide the control group: time by the clock on the wall")
-    parser.add_argument("--out", type=Path, default=RESULTS / "timing")
+    parser.add_argument("--out", type=Path, default=record.RESULTS / "timing")
     options = parser.parse_args()
     torch.set_num_threads(1)
     lines = rubric.load(DEFAULT_RUBRIC)
@@ -184,7 +184,8 @@ def main() -> None:
                     cells.append(cell)
                     print(asdict(cell), file=sys.stderr, flush=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.with_suffix(".json").write_text(json.dumps([asdict(cell) for cell in cells], indent=1) + "\n")
+    kept = record.surroundings() | {"cells": [asdict(cell) for cell in cells]}
+    options.out.with_suffix(".json").write_text(json.dumps(kept, indent=1) + "\n")
     options.out.with_suffix(".md").write_text(table(cells) + "\n")
     print(table(cells))
 
