@@ -210,7 +210,7 @@ def test_a_run_that_does_not_hold_is_seen(host: Host) -> None:
     strict = replace(wrong, attack=wrong.attack.model_copy(update={"keeps": ("*",)}))
     assert "matmul.forward is wrong_answer" in [fault.split(",")[0] for fault in attacks.faults(strict)]
     forger = replace(right, attack=right.attack.model_copy(update={"keeps": (), "fails": ("gpt.*",)}))
-    assert attacks.faults(forger) == ["gpt.load is accepted and earns 3; it should earn nothing"]
+    assert "gpt.load is accepted and earns 3; it should earn nothing" in attacks.faults(forger)
     assert "limits add up" in attacks.faults(replace(right, seconds=1e6))[0]
     assert (
         "not rejected" in attacks.faults(replace(right, attack=right.attack.model_copy(update={"rejected": True})))[0]
