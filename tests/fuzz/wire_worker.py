@@ -65,7 +65,7 @@ class Parent(worker.Parent):
 
     def close(self) -> None:
         self.drop()
-        for fd in (self.log_r, self.log_w):
+        for fd in (self.log_r, self.log_w, self.died_r, self.died_w):
             os.close(fd)
 
 
