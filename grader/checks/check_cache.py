@@ -23,7 +23,10 @@ TIE = 1e-3  # where a submission's own two best logits are nearer than this, eit
 
 
 def live_model(candidate: Candidate, draw: Draw, once: Once, case: GPTCase) -> RemoteGPT:
-    """Build the case's model, after the submission has shown that its models are alive."""
+    """Build the case's model, after the submission has shown that its models are alive.
+
+    It has dropout, in eval mode, which decode must not apply; but none where forward itself does (gpt.mode's claim).
+    """
 
     def demand() -> None:
         mild = draw.gpt(case.config["positions"], "mild")
@@ -35,7 +38,12 @@ def live_model(candidate: Candidate, draw: Draw, once: Once, case: GPTCase) -> R
         expect(not torch.equal(before, model.forward(idx)), "the logits do not depend on the weights")
 
     once(("live", case.config["positions"]), demand)
-    return RemoteGPT(candidate, case)
+    wet, idx = RemoteGPT(candidate, case, dropout=0.2), draw.tokens(case.vocab, 2, 6)
+    passes = []
+    for _ in range(2):
+        candidate.seed = draw.integer(1, 2**31)
+        passes.append(wet.forward(idx))
+    return wet if torch.equal(*passes) else RemoteGPT(candidate, case)
 
 
 def own_logits(model: RemoteGPT, idx: Tensor) -> Tensor:

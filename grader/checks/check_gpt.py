@@ -14,7 +14,7 @@ from grader.candidate import Candidate, CandidateFault
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import Draw, GPTCase
 from grader.checks.expect import expect, expect_close, expect_finite, expect_tokens, wrong
-from grader.checks.remote import RemoteGPT
+from grader.checks.remote import Generated, RemoteGPT
 from grader.models import Evidence, Rubric, jsonable
 
 Once = Callable[[Any, Callable[[], None]], None]
@@ -270,6 +270,31 @@ def check_generate_is_deterministic_and_restores_modes(
     once(("moves", positions), lambda: expect_moves(model, case, draw))
 
 
+@criterion("gpt.mode")
+@both_schemes
+def check_cached_generate_restores_modes(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """With a cache, too, generate restores modes, and is the same from train mode where it is so from eval mode."""
+    case = draw.gpt(positions)
+    idx = draw.tokens(case.vocab, case.batch, 9)
+
+    def made(mode: str) -> Generated:
+        """From a fresh model, which has nothing left from a run before."""
+        candidate.seed = draw.integer(1, 2**31)
+        return RemoteGPT(candidate, case, dropout=0.5).generate(idx, 8, use_cache=True, mode=mode, may_raise=True)
+
+    try:
+        one, two = made("eval"), made("eval")
+    except CandidateFault:
+        return  # the cache's claim, as is what it makes of the tokens
+    train = made("train")
+    for mode, run in (("eval", one), ("eval", two), ("train", train)):
+        changed = run.modes_changed
+        expect(changed == 0, f"cached generate from {mode} mode leaves {changed} modules in another mode")
+        expect(not run.grad_mode_changed, "cached generate changes grad mode")
+    if torch.equal(one.tokens, two.tokens):
+        expect_tokens(train.tokens, one.tokens, "cached generate from train mode")
+
+
 def expect_moves(model: RemoteGPT, case: GPTCase, draw: Draw) -> None:
     """Demand that what generate appends follows prompt and weights where the model's own logits do: canned tokens
     earn nothing, and a live model that says the same to everything is another claim's concern."""
@@ -349,10 +374,13 @@ def best_two(model: RemoteGPT, checkpoint: fixtures.Checkpoint, text: str) -> li
 @criterion("gpt.greedy")
 @both_schemes
 def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw, positions: str) -> None:
-    """On fresh weights greedy generation gives the reference's tokens; max_new_tokens=0 gives the prompt back."""
-    case, idx, want = without_ties(draw, positions, length=8, new=14)
+    """On fresh weights greedy generation gives the reference's tokens, the first and the last of the vocabulary like
+    any other; max_new_tokens=0 gives the prompt back."""
+    case, idx, want = with_end_tokens(*without_ties(draw, positions, length=8, new=14), start=10)
     model = RemoteGPT(candidate, case)
-    expect_tokens(model.generate(idx, 14, use_cache=False, strict_dtype=True).tokens, want, "greedy generation")
+    for rows in (2, 1):
+        got = model.generate(idx[:rows], 14, use_cache=False, strict_dtype=True).tokens
+        expect_tokens(got, want[:rows], "greedy generation")
     model.generate(idx, 0, use_cache=False, strict_dtype=True)
 
 
@@ -374,6 +402,19 @@ def without_ties(draw: Draw, positions: str, length: int, new: int, **changes: A
         path = greedy_path(case, idx, new)
         if path is not None:
             return case, idx, path
+
+
+def with_end_tokens(case: GPTCase, idx: Tensor, path: Tensor, start: int) -> tuple[GPTCase, Tensor, Tensor]:
+    """Rename tokens so that the first row's path has token 0 from `start` on and, where it says two, the last one."""
+    said = sorted(set(path[0, start:].tolist()))
+    name = torch.arange(case.vocab)
+    for new, old in ((0, said[0]), (case.vocab - 1, said[-1]))[: len(said)]:
+        at = int((name == new).nonzero())
+        name[at], name[old] = name[old].item(), new
+    weights = dict(case.weights)
+    for table in ("tok_emb.weight", "head.weight"):
+        weights[table] = torch.empty_like(weights[table]).index_copy_(0, name, weights[table])
+    return GPTCase(case.config, weights, case.batch), name[idx], name[path]
 
 
 @torch.no_grad()
