@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import torch
@@ -19,31 +21,61 @@ from grader.models import Evidence, Rubric, jsonable
 
 Shape = tuple[int, ...]
 View = list[Any]  # size, stride, offset
+AGAIN = 1e-3  # gradients of one graph may differ by this much: rounding, in whatever precision
 
 PLAIN: list[tuple[Shape, Shape]] = [((5, 3), (3, 4)), ((1, 6), (6, 1)), ((2, 7), (7, 7)), ((4, 1), (1, 5))]
 BATCHED: list[tuple[Shape, Shape]] = [((2, 5, 3), (2, 3, 4)), ((2, 3, 5, 7), (2, 3, 7, 4)), ((1, 4, 2), (1, 2, 3))]
-# Shapes after torch.matmul's own OpInfo, made smaller, and what a reduction can get wrong: leading axes that one side
-# lacks, axes of size 1 kept, both at once, on either side.
+# Batch axes after torch.matmul's own OpInfo, made smaller: axes missing in front or of size 1, on either side and both;
+# axes as long as the matrices'; no entries at all.
 BROADCAST: list[tuple[Shape, Shape]] = [
     ((3, 4), (2, 4, 5)),
     ((2, 3, 4), (4, 5)),
-    ((5, 3, 4), (1, 4, 2)),
     ((1, 3, 4), (5, 4, 2)),
     ((2, 1, 3, 4), (1, 6, 4, 5)),
-    ((1, 3, 4), (2, 4, 5)),
-    ((3, 4), (2, 5, 4, 6)),
     ((5, 3, 4), (2, 1, 4, 6)),
     ((1, 1, 3, 4), (4, 2)),
     ((2, 3, 1, 4), (3, 4, 5)),
+    ((4, 4, 4), (4, 1, 4, 4)),
     ((3, 3, 0), (0, 4)),
     ((0, 0), (2, 0, 0)),
+    ((1, 2, 3), (0, 3, 4)),
 ]
+
+
+def broadcast_to(batch: Shape) -> list[Shape]:
+    """Give every shape that broadcasts to batch: axes missing in front, and each of the others of size 1 or whole."""
+    return [shape for n in range(len(batch) + 1) for shape in product(*((1, size) for size in batch[len(batch) - n :]))]
+
+
+# What a reduction can get wrong depends on which axes are missing and which are stretched: all there is for one operand
+# with three batch axes to sum over, and for two that are both short of two.
+ONE_SHORT: list[tuple[Shape, Shape]] = [
+    pair
+    for short in broadcast_to((2, 3, 2))
+    for pair in (((*short, 2, 3), (2, 3, 2, 3, 1)), ((2, 3, 2, 1, 3), (*short, 3, 2)))
+]
+BOTH_SHORT: list[tuple[Shape, Shape]] = [
+    ((*a, 1, 2), (*b, 2, 3)) for a, b in product(broadcast_to((2, 3)), repeat=2) if (2, 3) not in (a, b)
+]
+HALF = {torch.float16: 2**-7, torch.bfloat16: 2**-4}  # what sums of few products are near to, relative to their terms
+# The same for operands without entries: in m, k or n, under batch axes of every relation, or with a batch of none.
 EMPTY: list[tuple[Shape, Shape]] = [
-    ((3, 0), (0, 4)),
-    ((0, 3), (3, 4)),
-    ((2, 0, 3), (2, 3, 4)),
-    ((2, 3, 0), (2, 0, 4)),
+    *(
+        ((*a, m, k), (*b, k, n))
+        for a, b in (((), ()), ((), (2,)), ((2,), ()), ((2,), (2,)), ((1,), (2,)), ((2, 1), (1, 3)))
+        for m, k, n in ((0, 3, 4), (3, 0, 4), (3, 4, 0))
+    ),
+    *(((*a, 2, 3), (*b, 3, 4)) for a, b in (((0,), (0,)), ((0,), ()), ((), (0,)))),
 ]
+# Operands whose layout is varied: every relation of batch axes, once.
+LAID: list[tuple[Shape, Shape]] = [
+    ((3, 5), (5, 4)),
+    ((2, 3, 5), (2, 5, 4)),
+    ((2, 3, 5), (5, 4)),
+    ((3, 5), (2, 5, 4)),
+    ((2, 1, 3, 5), (2, 5, 4)),
+]
+BASE = 256  # numbers that a layout is cut from
 
 
 @dataclass
@@ -141,7 +173,7 @@ def upstream(draw: Draw, A: Shape, B: Shape, dtype: torch.dtype = torch.float64)
 
 @criterion("matmul.forward")
 def check_product_equals_torch(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
-    """C = A B with torch.matmul's shapes and dtypes: 2-D, batched and broadcast, float32 and float64."""
+    """C = A B with torch.matmul's shapes and dtypes: 2-D, batched and broadcast, of all real floating types."""
     for a, b in PLAIN + BATCHED + BROADCAST:
         for dtype, atol in (
             (torch.float64, rubric.tolerances.matmul_float64),
@@ -150,6 +182,16 @@ def check_product_equals_torch(candidate: Candidate, draw: Draw, rubric: Rubric,
             A, B = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype)
             C = apply(candidate, A, B).C
             expect_close(C, torch.matmul(A.double(), B.double()), atol, f"{list(a)} @ {list(b)}", evidence=evidence)
+    for a, b in ONE_SHORT + BOTH_SHORT:
+        A, B = draw.normal(*a), draw.normal(*b)
+        C = apply(candidate, A, B).C
+        expect_close(C, torch.matmul(A, B), rubric.tolerances.matmul_float64, f"{list(a)} @ {list(b)}")
+    a, b = PLAIN[0]
+    for dtype, relative in HALF.items():
+        A, B = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype)
+        C = apply(candidate, A, B).C
+        atol = relative * float(torch.matmul(A.double().abs(), B.double().abs()).max())
+        expect_close(C, torch.matmul(A.double(), B.double()), atol, f"{list(a)} @ {list(b)} in {dtype}")
 
 
 @criterion("matmul.backward")
@@ -214,6 +256,18 @@ def check_gradcheck_passes(candidate: Candidate, draw: Draw) -> None:
         run_gradcheck(Remote.apply, [A, B], f"{list(a)} @ {list(b)}")
 
 
+@criterion("matmul.gradcheck")
+def check_graph_is_differentiated_again(candidate: Candidate, draw: Draw) -> None:
+    """As gradcheck does, one graph is differentiated several times: each dC gets its own gradients."""
+    a, b = PLAIN[0]
+    A, B, dC, other = draw.normal(*a), draw.normal(*b), upstream(draw, a, b), upstream(draw, a, b)
+    _, again = candidate.call("again", {}, {"A": A, "B": B, "dC": dC, "other": other})
+    fresh = apply(candidate, A, B, other, raw=False).grads
+    for name, shape in (("A", a), ("B", b)):
+        what = f"the gradient of {name} from a graph that was differentiated before"
+        expect_close(tensor_of(again, f"d{name}", what, shape, torch.float64), fresh[name], AGAIN, what)
+
+
 def run_gradcheck(function: Any, inputs: list[Tensor], what: str) -> None:
     try:
         torch.autograd.gradcheck(function, [x.requires_grad_() for x in inputs])
@@ -234,44 +288,73 @@ def check_backward_reduces_over_broadcast_axes(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence
 ) -> None:
     """backward itself returns gradients of the operands' shapes, summed over the axes that were broadcast."""
-    for a, b in BROADCAST:
+    for a, b in BROADCAST + ONE_SHORT + BOTH_SHORT:
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
 
 
 @criterion("matmul.layouts")
 def check_strided_operands_and_gradients(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
-    """Transposed, strided and expanded operands and upstream gradients give the same answers."""
-    m, k, n = 3, 5, 4
-    layouts: list[dict[str, View]] = [
-        {"A": [[m, k], [1, m], 0], "B": [[k, n], [1, k], 0], "dC": [[m, n], [1, m], 0]},  # transposed
-        {"A": [[m, k], [2 * k, 2], 1], "B": [[k, n], [3 * n, 2], 0], "dC": [[m, n], [2 * n, 1], 2]},  # strided
-        {"A": [[m, k], [0, 1], 0], "B": [[k, n], [1, 0], 0], "dC": [[m, n], [0, 0], 0]},  # expanded
-        {
-            "A": [[2, m, k], [1, 2 * k, 2], 0],
-            "B": [[2, k, n], [0, n, 1], 0],
-            "dC": [[2, m, n], [1, 2, 6], 0],
-        },  # batched
-    ]
-    for views in layouts:
-        bases = {name: draw.normal(64) for name in views}
-        expect_gradients(
-            candidate, bases["A"], bases["B"], bases["dC"], rubric.tolerances.matmul_float64, evidence, views
-        )
-        laid = [laid_out(bases[name], views[name]) for name in "AB"]
-        got = apply(candidate, bases["A"], bases["B"], views=views).C
-        expect_close(
-            got, torch.matmul(*laid), rubric.tolerances.matmul_float64, "the product of views", evidence=evidence
-        )
+    """Transposed, strided and expanded operands and upstream gradients, each alone and together, change nothing."""
+    atol = rubric.tolerances.matmul_float64
+    for a, b in LAID:
+        if not is_right_in_order(candidate, draw, a, b, atol):
+            continue
+        sizes = {"A": a, "B": b, "dC": tuple(torch.empty(a).matmul(torch.empty(b)).shape)}
+        known = {name: list(layouts(size)) for name, size in sizes.items()}
+        plain = {name: found[0] for name, found in known.items()}
+        alone = [plain | {name: view} for name, found in known.items() for view in found[1:]]
+        together = [{name: found[i] for name, found in known.items()} for i in range(1, min(map(len, known.values())))]
+        for views in alone + together:
+            bases = {name: draw.normal(BASE) for name in views}
+            got = expect_gradients(candidate, bases["A"], bases["B"], bases["dC"], atol, evidence, views)
+            laid = [laid_out(bases[name], views[name]) for name in "AB"]
+            expect_close(got.C, torch.matmul(*laid), atol, "the product of views", evidence=evidence)
+
+
+def is_right_in_order(candidate: Candidate, draw: Draw, a: Shape, b: Shape, atol: float) -> bool:
+    """Tell whether operands that broadcast are multiplied right in plain order; if not, that is another claim's."""
+    if a[:-2] == b[:-2]:
+        return True
+    A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
+    try:
+        got = expect_gradients(candidate, A, B, dC, atol, {})
+        expect_close(got.C, torch.matmul(A, B), atol, "the product")
+    except CandidateFault:
+        return False
+    return True
+
+
+def layouts(size: Shape) -> Iterator[View]:
+    """Lay a tensor out in the usual ways: in order, transposed, with gaps, axes in reverse, expanded along each."""
+
+    def in_order(axes: Sequence[int]) -> list[int]:
+        strides, step = [0] * len(size), 1
+        for axis in reversed(axes):
+            strides[axis], step = step, step * size[axis]
+        return strides
+
+    *batch, row, column = range(len(size))
+    plain = in_order([*batch, row, column])
+    yield [list(size), plain, 0]
+    yield [list(size), in_order([*batch, column, row]), 0]
+    yield [list(size), [2 * stride for stride in plain], 1]
+    yield [list(size), in_order([column, row, *batch[::-1]]), 0]
+    for axis in range(len(size)):
+        yield [list(size), [0 if i == axis else stride for i, stride in enumerate(plain)], 0]
 
 
 @criterion("matmul.layouts")
 def check_empty_dimensions(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
     """Empty dimensions give empty or zero results of the right shape."""
+    atol = rubric.tolerances.matmul_float64
     for a, b in EMPTY:
+        full_a, full_b = (tuple(size or 2 for size in shape) for shape in (a, b))
+        if not is_right_in_order(candidate, draw, full_a, full_b, atol):
+            continue
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         expect_close(apply(candidate, A, B).C, torch.matmul(A, B), 0.0, f"{list(a)} @ {list(b)}")
-        expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
+        expect_gradients(candidate, A, B, dC, atol, evidence)
 
 
 @criterion("matmul.contract")

@@ -132,7 +132,10 @@ def check_every_prefix_of_the_tiled_product(
 ) -> None:
     """tiled_prefix_matmul gives every prefix sum over k-tiles, a last short tile included."""
     reference = reference_module("scan")
-    for m, k, n, tile in ((3, 8, 4, 2), (2, 7, 5, 3), (4, 5, 3, 5), (3, 4, 2, 9), (2, 6, 3, 1), (1, 33, 2, 4)):
+    # Every way in which tiles fill a length or do not: where the last is short, and by how much, even pieces differ.
+    lengths = [(k, tile) for k in range(1, 10) for tile in range(1, k + 2)]
+    for k, tile in (*lengths, (33, 4)):
+        m, n = draw.integer(1, 4), draw.integer(1, 4)
         A, B = draw.normal(m, k), draw.normal(k, n)
         _, out = candidate.call("tiled", {"tile": tile}, {"A": A, "B": B})
         want = reference.tiled_prefix_matmul(A, B, tile)

@@ -95,6 +95,14 @@ class Server:
             raise Unfit(f"backward returns a {type(gradients).__name__}, not two gradients")
         return gradients[0], gradients[1]
 
+    def do_again(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Differentiate one graph for dC and then for another: the second gradients."""
+        operands = [tensors[n].detach().requires_grad_() for n in NAMES]
+        C = self.function.apply(*operands)
+        torch.autograd.grad(C, operands, tensors["dC"], retain_graph=True)
+        gradients = torch.autograd.grad(C, operands, tensors["other"])
+        return {}, {f"d{n}": plain(g, f"the gradient of {n}") for n, g in zip(NAMES, gradients, strict=True)}
+
     def do_double(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Differentiate <dA, ddA> + <dB, ddB> by A, B and dC."""
         inputs = [tensors[n].detach().requires_grad_() for n in ("A", "B", "dC")]
