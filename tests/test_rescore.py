@@ -14,7 +14,7 @@ from grader.rescore import thresholds
 from grader.rescore.thresholds import rejudge
 
 V = Verdict
-OLD = Tolerances()
+OLD = Tolerances(decode_cost_ratio=0.2)
 
 
 def check(name: str, verdict: Verdict = V.accepted, message: str = "", **evidence: Any) -> CheckResult:

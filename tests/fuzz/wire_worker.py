@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -65,6 +66,7 @@ class Parent(worker.Parent):
 
     def close(self) -> None:
         self.drop()
+        signal.set_wakeup_fd(-1)  # before another file gets the descriptor's number
         for fd in (self.log_r, self.log_w, self.died_r, self.died_w):
             os.close(fd)
 
