@@ -12,7 +12,7 @@ alone="tests/kit/test_graded.py tests/test_crash.py tests/test_hostile.py tests/
 others=$(printf -- '--ignore=%s ' $alone)
 status=0
 # shellcheck disable=SC2086
-"$python" -m pytest -n 2 --dist loadfile -q $others tests || status=$?
+"$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q $others tests || status=$?
 # shellcheck disable=SC2086
 "$python" -m pytest $alone || status=$?
 exit "$status"
