@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from grader.cli import run
+from grader.cli import leave, run
 from grader.compare.verb import compare
 from grader.export.verb import export
 from grader.init import init
@@ -152,7 +152,7 @@ def image() -> int:
 
 def main() -> None:
     """Run `grader` and exit with its status."""
-    sys.exit(run(app, "grader", sys.argv[1:]))
+    leave(run(app, "grader", sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import math
 import os
 import signal
@@ -9,7 +10,7 @@ import sys
 from contextlib import closing, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from grader.store import Store
     from grader.terminal import Display
 
-SEEDS = 2**31
+SEEDS = 2**48  # too many for a submission to try them against what it is asked
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130  # as shells give it
 MESSAGE_CHARS = 2000
 NAMES = 10  # that one message lists
 SANDBOX_HELP = "auto: docker if an engine answers, else bubblewrap.  [default: auto]"
@@ -394,7 +396,7 @@ def main() -> None:
     for number in INTERRUPTS:  # all like Ctrl-C: children are ended, what is finished is kept
         if signal.getsignal(number) is not signal.SIG_IGN:  # as a job in the background or under nohup is born
             signal.signal(number, _interrupt)
-    sys.exit(run(app, "grade", sys.argv[1:]))
+    leave(run(app, "grade", sys.argv[1:]))
 
 
 def run(application: typer.Typer, name: str, arguments: list[str]) -> int:
@@ -412,13 +414,24 @@ def run(application: typer.Typer, name: str, arguments: list[str]) -> int:
         _say(f"{name}: {error}")
         return 3
     except (KeyboardInterrupt, typer.Abort):
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its end
         return 3
     except Exception as error:
         _say(f"{name}: internal error: {type(error).__name__}: {error} ({_place(error)})")
         return 3
+
+
+def leave(status: int) -> NoReturn:
+    """Exit with a status. Where Ctrl-C strikes in an `exec` of text, as the import of a dataclass is one, CPython keeps
+    in mind that nobody handled it, though we did, and ends by SIGINT whatever sys.exit says: hence not by that."""
+    if status == INTERRUPTED:
+        atexit._run_exitfuncs()
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _place(error: BaseException) -> str:

@@ -92,8 +92,8 @@ def usage_cases() -> dict[str, tuple[list[str], str]]:
         "no number": (["alice", "-j", "many"], "Invalid value for '--jobs'"),
         "no score": (["alice", "--min-score", "nan"], "--min-score is nan"),
         "a seed too large": (
-            ["alice", "--seed", str(2**40)],
-            "--seed is 1099511627776; it must be from 0 to 2147483647",
+            ["alice", "--seed", str(2**48)],
+            "--seed is 281474976710656; it must be from 0 to 281474976710655",
         ),
         "no option": (["alice", "--clutter", "x"], "No such option: --clutter"),
         "no kit": (["alice", "--kit", "../k"], "--kit '../k' is no kit id"),
@@ -440,6 +440,25 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(grade: Callabl
     assert b"left: slow; the same command with --resume goes on with them" in err
     assert card(tmp_path, "alice").outcome == "graded" and (tmp_path / "reports/index.html").exists()
     wait_until(lambda: not [pid for pid in family if Path(f"/proc/{pid}").exists()])
+
+
+STRUCK = """
+import typer
+from grader import cli
+app = typer.Typer()
+@app.command()
+def main():
+    exec("raise KeyboardInterrupt")
+cli.leave(cli.run(app, "main", []))
+"""
+
+
+def test_ctrl_c_in_an_exec_of_text_ends_with_130(tmp_path: Path) -> None:
+    """Where the import of a dataclass is interrupted, too, the status is ours and no death by a signal."""
+    (tmp_path / "struck.py").write_text(STRUCK)
+    command = [sys.executable, "-m", "struck"]
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=os.environ | batch.environment())
+    assert (done.returncode, done.stdout) == (130, b"") and b"Traceback" not in done.stderr
 
 
 # --- starting up ------------------------------------------------------------------------------------------------------
