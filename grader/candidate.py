@@ -243,6 +243,11 @@ class Candidate:
             self._alive = may_raise
             raise
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process of the section still answers; what it held is gone where it does not."""
+        return self._alive
+
     def cpu_s(self) -> float | None:
         """CPU time of everything in the sandbox so far, where the host can tell."""
         return self.room.usage().cpu_s if self.room else None
@@ -259,6 +264,7 @@ class Candidate:
         """Fork a child and import the part in it; a fault at import is remembered, not paid for again and again."""
         if part in self._import_fault:
             raise self._import_fault[part]
+        started = time.monotonic()  # to clear away what the last one left takes from the part's time as well
         self._stop_child()
         try:
             self._spawn(part)
@@ -270,6 +276,8 @@ class Candidate:
             except (Deadline, SandboxGone, wire.WireError) as error:
                 self._leave()
                 raise SandboxLost(f"a fresh sandbox starts no process for {part}: {error}") from error
+        finally:
+            self._left[part] -= time.monotonic() - started
         try:
             self._exchange(part, "import", {}, {}, None)
         except CandidateFault as fault:
@@ -294,6 +302,8 @@ class Candidate:
             self._send(wire.Message(request, tensors), deadline)
             while True:
                 message = self._receive(deadline)
+                if time.monotonic() > deadline:  # to read what came took the rest of it
+                    raise Deadline("the reply came too late")
                 reply = self._parse(message, call_id)
                 _expect_dtypes(message.tensors)
                 if reply.combine:
@@ -315,7 +325,7 @@ class Candidate:
         except wire.WireError as error:
             self._alive = False
             raise CandidateFault(Verdict.protocol_error, f"the reply to {op} is not one: {error}") from None
-        except CandidateFault:
+        except BaseException:
             self._alive = False
             raise
         finally:

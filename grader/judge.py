@@ -49,7 +49,7 @@ class Judge:
     def candidate(self, request: pytest.FixtureRequest) -> Candidate:
         """The submission, in a fresh process where the section changed or a fault went before."""
         self._candidate.enter(criterion_of(request.node).split(".")[0])
-        self._candidate.seed = Draw(self._seed, request.node.name).integer(1, 2**31)
+        self._candidate.seed = Draw(self._seed, f"worker:{request.node.name}").untold(1, 2**31)
         return self._candidate
 
     @pytest.fixture

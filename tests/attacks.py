@@ -26,7 +26,7 @@ from grader import batch
 from grader import rubric as rubrics
 from grader.models import Event, Frozen, Job, Outcome, Rubric, Scorecard, Verdict
 from grader.project import DEFAULT_RUBRIC, REFERENCE
-from grader.validity.corpus import PARTS, SCOPES
+from grader.validity.corpus import PARTS, scope
 
 HOSTILE = Path(__file__).parent / "corpus" / "hostile"
 BLOCK = re.compile(r"^# /// attack\n((?:#.*\n)+?)# ///$", re.MULTILINE)
@@ -113,7 +113,7 @@ class Attack(Frozen):
     def must_fail(self) -> tuple[str, ...]:
         if self.fails is not None:
             return self.fails
-        return ("*",) if self.base == "blank" or self.builds else (SCOPES[self.into],)
+        return ("*",) if self.base == "blank" or self.builds else (scope(self.into),)
 
     @property
     def must_hold(self) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ class Attack(Frozen):
             return self.keeps
         if self.base == "blank" or self.builds:
             return ()
-        return tuple(scope for part, scope in SCOPES.items() if part != self.into)
+        return tuple(scope(part) for part in PARTS if part != self.into)
 
     def lay(self, folder: Path, words: dict[str, str]) -> Path:
         """Write the submission into folder, which is its own, and give what is to be graded."""

@@ -18,7 +18,7 @@ ALLOWED = """
 accept accept4 access alarm arch_prctl brk cachestat capget chdir chmod clock_getres clock_gettime clock_nanosleep
 close close_range copy_file_range creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait
 epoll_pwait2 epoll_wait epoll_wait_old eventfd eventfd2 execve execveat exit exit_group faccessat faccessat2 fadvise64
-fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fdatasync fgetxattr flistxattr flock fork fsetxattr
+fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fdatasync fgetxattr flistxattr flock fork
 fstat fstatfs fsync ftruncate futex futex_requeue futex_wait futex_waitv futex_wake futimesat get_robust_list
 get_thread_area getcpu getcwd getdents getdents64 getegid geteuid getgid getgroups getitimer getpeername getpgid
 getpgrp getpid getppid getpriority getrandom getresgid getresuid getrlimit getrusage getsid getsockname getsockopt
@@ -26,7 +26,7 @@ gettid gettimeofday getuid getxattr inotify_add_watch inotify_init inotify_init1
 kill landlock_add_rule landlock_create_ruleset landlock_restrict_self lchown lgetxattr link linkat listxattr llistxattr
 lseek lstat madvise membarrier memfd_create mincore mkdir mkdirat mlock mlock2 mlockall mmap mprotect mremap mseal
 msync munlock munlockall munmap nanosleep newfstatat open openat openat2 pause pidfd_open pidfd_send_signal pipe pipe2
-pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64 preadv preadv2 prlimit64 process_mrelease pselect6 pwrite64
+pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64 preadv preadv2 process_mrelease pselect6 pwrite64
 pwritev pwritev2 read readahead readlink readlinkat readv recvfrom recvmmsg recvmsg remap_file_pages rename renameat
 renameat2 restart_syscall rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn
 rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min sched_getaffinity
@@ -65,6 +65,8 @@ DENIED_FOR = {
         sched_setaffinity sched_setattr sched_setparam sched_setscheduler""",
     "ports, segments and modes of old programs": "ioperm iopl modify_ldt personality vserver",
     "another user for files alone": "setfsgid setfsuid",
+    "notes on files and folders, which outlive what they are attached to": """
+        fremovexattr fsetxattr lremovexattr lsetxattr removexattr setxattr""",
 }
 DENIED = [name for names in DENIED_FOR.values() for name in names.split()]
 
@@ -103,6 +105,8 @@ class Rule:
 
 CONDITIONAL = (
     Rule("socketpair", 0, LOW_32, AF_UNIX),  # a pair that is joined already; socket() itself stays denied
+    Rule("prlimit64", 0, LOW_32, 0),  # limits of one's own, not of the worker's parent, whose children inherit them
+    *(Rule("prlimit64", 0, 1 << bit, 1 << bit, allow=False) for bit in range(32)),
     Rule("clone", 0, sum(NEW_NAMESPACES), 0),
     *(Rule("clone", 0, flag, flag, allow=False) for flag in NEW_NAMESPACES),
     *(Rule("ioctl", 1, LOW_32, value) for value in HARMLESS_IOCTLS),

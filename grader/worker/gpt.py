@@ -1,5 +1,6 @@
 """Requests about minigpt.py."""
 
+import contextlib
 from typing import Any
 
 import torch
@@ -45,7 +46,8 @@ class Server:
 
     def do_forward(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         model = self.models[args["model"]]
-        model.train(args["train"])
+        if args["train"] is not None:
+            model.train(args["train"])
         targets = tensors.get("targets")
         with torch.set_grad_enabled(args["gradients"]):
             call = (tensors["idx"],) if targets is None else (tensors["idx"], targets)
@@ -67,7 +69,7 @@ class Server:
         return {}, out
 
     def do_trace(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
-        """Give what each named module put out in one forward pass, where it is one tensor."""
+        """Give what each named module put out in one forward pass, where it can be seen and is one tensor."""
         model = self.models[args["model"]].eval()
         with torch.no_grad(), Trace(model) as trace:
             model(tensors["idx"])
@@ -141,7 +143,8 @@ class Trace:
             if name.startswith("blocks.") and name.count(".") > 2:
                 continue
             if last in TRACED or (name.startswith("blocks.") and name.count(".") == 1):
-                self.hooks.append(module.register_forward_hook(self.keep(name)))
+                with contextlib.suppress(Exception):  # a scripted module bears no hook
+                    self.hooks.append(module.register_forward_hook(self.keep(name)))
         return self
 
     def keep(self, name: str) -> Any:

@@ -1,5 +1,7 @@
 """Requests about matmul.py."""
 
+import inspect
+import sys
 from typing import Any
 
 import torch
@@ -38,6 +40,36 @@ def shifted(x: Tensor, by: float) -> Tensor:
     return (x + by).abs()
 
 
+class Feed(torch.autograd.Function):
+    """The end of a graph whose upstream gradient is dC itself, with its layout.
+
+    torch.autograd.grad(C, inputs, dC) gives the same, after importing sympy to compare two shapes.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, C: Tensor, dC: Tensor) -> Tensor:
+        ctx.dC = dC
+        return C.new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, _: Tensor) -> tuple[Tensor, None]:
+        return ctx.dC, None
+
+
+def differentiate(C: Tensor, inputs: list[Tensor], dC: Tensor, retain_graph: bool = False) -> tuple[Any, ...]:
+    """Give the gradients of C by inputs for the upstream gradient dC; None where there is none."""
+    end: Tensor = Feed.apply(C, dC)  # type: ignore[no-untyped-call]
+    return torch.autograd.grad(end, inputs, retain_graph=retain_graph, allow_unused=True)
+
+
+def runs(code: Any) -> bool:
+    """Tell whether a call of this code is under way in this thread."""
+    frame: Any = sys._getframe()
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return frame is not None
+
+
 class Server:
     """Applies the submission's Function to operands that the judge lays out."""
 
@@ -53,40 +85,46 @@ class Server:
         return self.module.MatMul
 
     def do_apply(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
-        """Apply; with dC, also call backward on the node itself (raw) and through autograd."""
-        views = args["views"]
+        """Apply; with dC, also call backward on the node itself (raw) and through autograd. With other operands, the
+        same is done with those in between, so that two graphs and their gradients are alive."""
         needs = args["needs"]
-        operands = [
-            strided(tensors[n], views.get(n)).detach().requires_grad_(need)
-            for n, need in zip(NAMES, needs, strict=True)
-        ]
+        given = {n: strided(tensors[args["base"][n]], args["views"].get(n)) for n in args["base"]}
+        operands = [given[n].detach().requires_grad_(need) for n, need in zip(NAMES, needs, strict=True)]
+        given |= dict(zip(NAMES, operands, strict=True))
+        if args["after"]:
+            for operand in operands:
+                operand.grad = torch.ones_like(operand)  # gathered before, and not backward's to touch
+        versions = {name: tensor._version for name, tensor in given.items()}
         C = self.function.apply(*operands)
+        others = [tensors[f"other_{n}"].detach().requires_grad_() for n in NAMES if f"other_{n}" in tensors]
+        other = self.function.apply(*others) if others else None
         out = {"C": plain(C, "MatMul.apply(A, B)")}
         answer: dict[str, Any] = {"requires_grad": C.requires_grad}
-        if "dC" not in tensors:
+        if "dC" not in given:
             return answer, out
         if C.grad_fn is None:
             raise Unfit("the result of MatMul.apply has no grad_fn, though an operand needs a gradient")
-        dC = strided(tensors["dC"], views.get("dC"))
         if args["raw"]:
             with torch.no_grad():
-                raw = self.raw_gradients(C.grad_fn, dC)
+                raw = self.raw_gradients(C.grad_fn, given["dC"])
+                if other is not None:
+                    self.raw_gradients(other.grad_fn, torch.ones_like(other))
             answer["raw_none"] = [g is None for g in raw]
             out |= {
                 f"raw_d{n}": plain(g, f"backward's gradient of {n}")
                 for n, g in zip(NAMES, raw, strict=True)
                 if g is not None
             }
-        if args["autograd"]:
-            wanted = [x for x in operands if x.requires_grad]
-            gradients = torch.autograd.grad(C, wanted, dC, allow_unused=True)
-            for name, gradient in zip(
-                [n for n, need in zip(NAMES, needs, strict=True) if need], gradients, strict=True
-            ):
-                if gradient is not None:
-                    out["d" + name] = plain(gradient, f"the gradient of {name}")
-        for name, tensor in zip(("A", "B", "dC"), (*operands, dC), strict=True):
-            out["after_" + name] = plain(tensor, name)
+        gradients = differentiate(C, [x for x in operands if x.requires_grad], given["dC"])
+        if other is not None:
+            differentiate(other, others, torch.ones_like(other))
+        for name, gradient in zip([n for n, need in zip(NAMES, needs, strict=True) if need], gradients, strict=True):
+            if gradient is not None:
+                out["d" + name] = plain(gradient, f"the gradient of {name}")
+        answer["written"] = [name for name, tensor in given.items() if tensor._version != versions[name]]
+        if args["after"]:
+            out |= {"after_" + name: plain(tensor, name) for name, tensor in given.items()}
+            out |= {f"grad_{n}": plain(x.grad, f"{n}.grad") for n, x in zip(NAMES, operands, strict=True)}
         return answer, out
 
     def raw_gradients(self, node: Any, dC: Tensor) -> tuple[Any, Any]:
@@ -99,16 +137,31 @@ class Server:
         """Differentiate one graph for dC and then for another: the second gradients."""
         operands = [tensors[n].detach().requires_grad_() for n in NAMES]
         C = self.function.apply(*operands)
-        torch.autograd.grad(C, operands, tensors["dC"], retain_graph=True)
-        gradients = torch.autograd.grad(C, operands, tensors["other"])
+        differentiate(C, operands, tensors["dC"], retain_graph=True)
+        gradients = differentiate(C, operands, tensors["other"])
         return {}, {f"d{n}": plain(g, f"the gradient of {n}") for n, g in zip(NAMES, gradients, strict=True)}
+
+    def do_square(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Multiply a tensor by itself: the product and its gradient."""
+        X = tensors["X"].detach().requires_grad_()
+        C = self.function.apply(X, X)
+        (gradient,) = differentiate(C, [X], tensors["dC"])
+        return {}, {"C": plain(C, "MatMul.apply(X, X)"), "dX": plain(gradient, "the gradient of X")}
+
+    def do_nudged(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Apply, change A where it lies, as gradcheck and optimizers do, and apply again: the second product."""
+        A, B = (tensors[n].detach().requires_grad_() for n in NAMES)
+        self.function.apply(A, B)
+        A.data.add_(tensors["by"])
+        return {}, {"C": plain(self.function.apply(A, B), "MatMul.apply(A, B)")}
 
     def do_double(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Differentiate <dA, ddA> + <dB, ddB> by A, B and dC."""
         inputs = [tensors[n].detach().requires_grad_() for n in ("A", "B", "dC")]
         C = self.function.apply(inputs[0], inputs[1])
-        first = torch.autograd.grad(C, inputs[:2], inputs[2], create_graph=True)
-        second = torch.autograd.grad(first, inputs, (tensors["ddA"], tensors["ddB"]), allow_unused=True)
+        first = torch.autograd.grad((C * inputs[2]).sum(), inputs[:2], create_graph=True)
+        product = (first[0] * tensors["ddA"]).sum() + (first[1] * tensors["ddB"]).sum()
+        second = torch.autograd.grad(product, inputs, allow_unused=True)
         out = {"dA": plain(first[0], "dA"), "dB": plain(first[1], "dB")}
         out |= {f"second_{n}": plain(g, n) for n, g in zip(("A", "B", "dC"), second, strict=True) if g is not None}
         return {}, out
@@ -117,8 +170,13 @@ class Server:
         """Watch the tensors that forward saves and backward reads."""
         packed: list[list[int]] = []
         unpacked: list[int] = []
+        forward = getattr(inspect.unwrap(self.function.forward), "__code__", None)
+        inside = False
 
         def pack(tensor: Tensor) -> tuple[int, Tensor]:
+            nonlocal inside
+            # save_for_backward packs when forward has returned; what packs before is a graph built in it.
+            inside = inside or runs(forward)
             packed.append(list(tensor.shape))
             return len(packed) - 1, tensor
 
@@ -129,9 +187,9 @@ class Server:
         A, B = (tensors[n].detach().requires_grad_() for n in NAMES)
         with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
             C = self.function.apply(A, B)
-        torch.autograd.grad(C, (A, B), tensors["dC"])
+        differentiate(C, [A, B], tensors["dC"])
         is_function = isinstance(self.function, type) and issubclass(self.function, torch.autograd.Function)
-        return {"packed": packed, "unpacked": unpacked, "is_function": is_function}, {}
+        return {"packed": packed, "unpacked": unpacked, "is_function": is_function, "inside": inside}, {}
 
     def do_changed(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Change one operand in place between forward and backward; autograd should notice."""
@@ -141,7 +199,7 @@ class Server:
         with torch.no_grad():
             operands[args["which"]].add_(1)
         try:
-            gradients = torch.autograd.grad(C, list(leaves.values()), tensors["dC"], allow_unused=True)
+            gradients = differentiate(C, list(leaves.values()), tensors["dC"])
         except RuntimeError as error:
             if "inplace" not in str(error):  # a saved tensor's version check, or that of a view of one
                 raise
@@ -176,7 +234,7 @@ class Server:
             A, B, dC = (shifted(x, args["shift"]) for x in kept)
             a, b = A.requires_grad_(), B.requires_grad_()
             C = self.function.apply(a, b)
-            dA, dB = torch.autograd.grad(C, (a, b), dC)
+            dA, dB = differentiate(C, [a, b], dC)
             results.append((C, dA, dB))
         self.results = results
         with torch.no_grad():

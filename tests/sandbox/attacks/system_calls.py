@@ -89,6 +89,9 @@ call("sethostname", 170, 161, b"x", 1)
 call("mknod_device", 133, None, b"/tmp/device", 0o60600, 0)
 call("syslog", 103, 116, 3, buffer, 16)
 call("reboot", 169, 142, 0, 0, 0, 0)
+call("setxattr", 188, 5, b"/tmp", b"user.note", b"x", 1, 0)
+call("prlimit64_of_another", 302, 261, 4242, 7, buffer, buffer)
+call("prlimit64_of_itself", 302, 261, os.getpid(), 7, None, buffer)
 for name, request in {"tiocsti": 0x5412, "tiocsti_high_bits": 0x5412 | 1 << 32, "tioclinux": 0x541C}.items():
     call(f"ioctl_{name}", 16, 29, 0, request, buffer)
 
