@@ -27,7 +27,7 @@ import torch
 
 from grader import rubric, submission
 from grader.candidate import Candidate, CandidateFault
-from grader.checks import check_cost, check_matmul
+from grader.checks import check_cost
 from grader.checks.cases import Draw
 from grader.models import Evidence, Rubric, Verdict
 from grader.project import DATA, DEFAULT_RUBRIC
@@ -38,7 +38,7 @@ from grader.validity.measure import Rate
 CHECKS: dict[str, Callable[..., None]] = {
     "decode_step_is_linear": check_cost.check_decode_step_is_linear,
     "cached_generation_is_linear": check_cost.check_cached_generation_is_linear,
-    "time_is_near_torchs_own": check_matmul.check_time_is_near_torchs_own,
+    "time_is_near_torchs_own": check_cost.check_time_is_near_torchs_own,
 }
 CACHE = ("decode_step_is_linear", "cached_generation_is_linear")
 MATMUL = ("time_is_near_torchs_own",)

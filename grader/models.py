@@ -75,7 +75,7 @@ class Tolerances(Frozen):
     gradient_float32: float = Field(2e-3, gt=0)  # of the largest entry of a parameter's gradient
     matmul_float64: float = Field(1e-10, gt=0)
     matmul_float32: float = Field(1e-4, gt=0)
-    decode_cost_ratio: float = Field(0.5, gt=0)  # a cached step over a recompute of its prefix
+    decode_cost_ratio: float = Field(0.2, gt=0)  # a cached step over a recompute of its prefix
     matmul_time_ratio: float = Field(3.0, gt=0)  # the submission's time over torch's own
 
 

@@ -77,8 +77,16 @@ class Draw:
     """A stream of random inputs that depends on nothing but its seed and name."""
 
     def __init__(self, seed: int, name: str) -> None:
-        digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+        self._key = f"{seed}:{name}"
+        self._untold = 0
+        digest = hashlib.sha256(self._key.encode()).digest()
         self.generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+    def untold(self, low: int, high: int) -> int:
+        """Give an integer in low .. high that nothing drawn before it gives away, as a generator's stream does."""
+        self._untold += 1
+        digest = hashlib.sha256(f"{self._key}:untold:{self._untold}".encode()).digest()
+        return low + int.from_bytes(digest[:8], "big") % (high - low + 1)
 
     def integer(self, low: int, high: int) -> int:
         """Give an integer in low .. high, both included."""
@@ -86,6 +94,14 @@ class Draw:
 
     def tokens(self, vocab: int, *shape: int) -> Tensor:
         return torch.randint(vocab, shape, generator=self.generator)
+
+    def alike(self, vocab: int, batch: int, length: int) -> tuple[Tensor, int]:
+        """Draw tokens [batch, length], two rows or more, of which the first two differ in one token, in the first half,
+        and say where."""
+        idx, at = self.tokens(vocab, batch, length), self.integer(0, max(0, length // 2 - 1))
+        idx[1] = idx[0]
+        idx[1, at] = (idx[0, at] + self.integer(1, vocab - 1)) % vocab
+        return idx, at
 
     def normal(self, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
         return torch.randn(shape, generator=self.generator, dtype=dtype)

@@ -9,17 +9,20 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from grader.candidate import Candidate, RaisedError
+from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import Draw, GPTCase
-from grader.checks.check_gpt import Once, expect_moves, expect_sees_prefix
+from grader.checks.check_gpt import LONGEST, Once, expect_moves, expect_sees_prefix
 from grader.checks.expect import expect, expect_close, expect_finite, wrong
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
 
 KEPT = 1e-4  # an entry of a cached prefix may move by this much: rounding
+MOVED = 10  # tolerances by which logits move, at the least, with a token before them
 DECODED = "[b, decoded t, v]"
 TIE = 1e-3  # where a submission's own two best logits are nearer than this, either token is right
+EDGES = (64, 128, 256, 512, LONGEST)  # where tiles, pages and buffers end
+CHUNKS = [50, 40, 3, 100, 130, 200, 2, 260, 239]  # across each of these, to the last
 
 
 def live_model(candidate: Candidate, draw: Draw, once: Once, case: GPTCase) -> RemoteGPT:
@@ -32,23 +35,35 @@ def live_model(candidate: Candidate, draw: Draw, once: Once, case: GPTCase) -> R
         mild = draw.gpt(case.config["positions"], "mild")
         model = RemoteGPT(candidate, mild)
         expect_sees_prefix(model, draw)
-        idx = draw.tokens(mild.vocab, 2, 6)
+        idx = draw.tokens(mild.vocab, case.batch, draw.integer(5, 12))
         before = model.forward(idx)
         model.load(draw.weights(mild.config, "mild"))
         expect(not torch.equal(before, model.forward(idx)), "the logits do not depend on the weights")
 
     once(("live", case.config["positions"]), demand)
-    wet, idx = RemoteGPT(candidate, case, dropout=0.2), draw.tokens(case.vocab, 2, 6)
+    return wet_model(candidate, draw, case)
+
+
+def wet_model(candidate: Candidate, draw: Draw, case: GPTCase) -> RemoteGPT:
+    """Build the case's model with dropout, but without where it is at work in eval mode."""
+    wet, idx = RemoteGPT(candidate, case, dropout=0.2), draw.tokens(case.vocab, 2, draw.integer(5, 12))
     passes = []
     for _ in range(2):
-        candidate.seed = draw.integer(1, 2**31)
+        candidate.seed = draw.untold(1, 2**31)
         passes.append(wet.forward(idx))
     return wet if torch.equal(*passes) else RemoteGPT(candidate, case)
 
 
-def own_logits(model: RemoteGPT, idx: Tensor) -> Tensor:
+def own_logits(model: RemoteGPT, idx: Tensor, changed: int | None = None, atol: float = 0.0) -> Tensor:
+    """Give forward's logits; where the first two rows differ in one token, at `changed`, they must do so from there."""
     logits = model.forward(idx)
     expect_finite(logits, "forward's logits")
+    if changed is not None:
+        moved = (logits[0] - logits[1]).abs().amax(-1)  # [T]
+        here, later = float(moved[changed]), moved[changed + 1 :]
+        what = f"forward's logits do not follow the token at position {changed}"
+        expect(here > MOVED * atol, what)
+        expect(len(later) < 4 or float(later.max()) > MOVED * atol, f"{what} later on")
     return logits
 
 
@@ -57,15 +72,15 @@ def own_logits(model: RemoteGPT, idx: Tensor) -> Tensor:
 def check_prefill_equals_forward(
     candidate: Candidate, draw: Draw, once: Once, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
-    """prefill's logits equal the submission's own forward, at every position."""
-    case = draw.gpt(positions)
-    model = live_model(candidate, draw, once, case)
-    for length in (draw.integer(13, 25), 1, case.block):
-        idx = draw.tokens(case.vocab, case.batch, length)
-        want = own_logits(model, idx)
-        expect_close(
-            model.prefill(idx), want, rubric.tolerances.logits_float32, "a prefill logit", "[b, t, v]", evidence
-        )
+    """prefill's logits equal the submission's own forward, at every position of short prompts and long ones."""
+    atol = rubric.tolerances.logits_float32
+    for block, lengths in ((None, (draw.integer(13, 25), 1, None)), (LONGEST, (draw.integer(300, LONGEST),))):
+        case = draw.gpt(positions) if block is None else draw.gpt(positions, block_size=block)
+        model = live_model(candidate, draw, once, case)
+        for length in lengths:
+            idx, changed = draw.alike(case.vocab, case.batch if block is None else 2, length or case.block)
+            want = own_logits(model, idx, changed, atol)
+            expect_close(model.prefill(idx), want, atol, "a prefill logit", "[b, t, v]", evidence)
 
 
 @criterion("cache.decode")
@@ -74,14 +89,31 @@ def check_decode_equals_forward(
     candidate: Candidate, draw: Draw, once: Once, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
     """Decoded one token at a time, the logits equal forward's at every position, up to block_size, again and again."""
-    case = draw.gpt(positions)
+    case, atol = draw.gpt(positions), rubric.tolerances.logits_float32
     model = live_model(candidate, draw, once, case)
     for prompt, length in ((draw.integer(3, 7), case.block), (1, draw.integer(13, 23)), (11, 19)):
-        idx = draw.tokens(case.vocab, case.batch, length)
-        want = own_logits(model, idx)
+        idx, changed = draw.alike(case.vocab, case.batch, length)
+        want = own_logits(model, idx, changed, atol)
         got = model.decode_in_chunks(idx, [prompt] + [1] * (length - prompt))
         what = f"a logit decoded after {prompt} tokens"
-        expect_close(got, want[:, prompt:], rubric.tolerances.logits_float32, what, DECODED, evidence)
+        expect_close(got, want[:, prompt:], atol, what, DECODED, evidence)
+
+
+@criterion("cache.decode")
+@both_schemes
+def check_decode_equals_forward_to_the_far_end(
+    candidate: Candidate, draw: Draw, once: Once, rubric: Rubric, evidence: Evidence, positions: str
+) -> None:
+    """Through all lengths that the contract allows, to 1,024 tokens, one token decoded equals forward."""
+    case, atol = draw.gpt(positions, block_size=LONGEST), rubric.tolerances.logits_float32
+    model = live_model(candidate, draw, once, case)
+    idx, changed = draw.alike(case.vocab, 2, LONGEST)
+    want = own_logits(model, idx, changed, atol)
+    for edge in EDGES:
+        prompt, end = edge - 3, min(edge + 3, LONGEST)
+        got = model.decode_in_chunks(idx[:, :end], [prompt] + [1] * (end - prompt))
+        what = f"a logit decoded after {prompt} tokens"
+        expect_close(got, want[:, prompt:end], atol, what, DECODED, evidence)
 
 
 @criterion("cache.chunks")
@@ -89,36 +121,50 @@ def check_decode_equals_forward(
 def check_chunked_decode_equals_forward(
     candidate: Candidate, draw: Draw, once: Once, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
-    """Decoding in chunks of any size gives the logits of one full pass."""
-    case = draw.gpt(positions)
+    """Decoding in chunks of any size gives the logits of one full pass, to the far end of what the contract allows."""
+    case, atol = draw.gpt(positions), rubric.tolerances.logits_float32
     model = live_model(candidate, draw, once, case)
     for chunks in ([7, 3, 1, 5, 15], draw.chunks(case.block), [2, case.block - 2]):
-        idx = draw.tokens(case.vocab, case.batch, sum(chunks))
-        want = own_logits(model, idx)
+        idx, changed = draw.alike(case.vocab, case.batch, sum(chunks))
+        want = own_logits(model, idx, changed, atol)
         got = model.decode_in_chunks(idx, chunks)
         what = f"a logit decoded in chunks {chunks}"
-        expect_close(got, want[:, chunks[0] :], rubric.tolerances.logits_float32, what, DECODED, evidence)
+        expect_close(got, want[:, chunks[0] :], atol, what, DECODED, evidence)
+    case = draw.gpt(positions, block_size=LONGEST)
+    model = live_model(candidate, draw, once, case)
+    idx, changed = draw.alike(case.vocab, 2, LONGEST)
+    want = own_logits(model, idx, changed, atol)
+    got = model.decode_in_chunks(idx, CHUNKS)
+    expect_close(got, want[:, CHUNKS[0] :], atol, f"a logit decoded in chunks {CHUNKS}", DECODED, evidence)
 
 
 @criterion("cache.generate")
 @both_schemes
-def check_cached_generation_equals_uncached(candidate: Candidate, draw: Draw, once: Once, positions: str) -> None:
-    """generate gives the same tokens with and without the cache, also where the window slides."""
+def check_cached_generation_equals_uncached(
+    candidate: Candidate, draw: Draw, once: Once, rubric: Rubric, positions: str
+) -> None:
+    """generate gives the same tokens with and without the cache, for many tokens too, also where the window slides."""
     case = draw.gpt(positions, block_size=17)
     model = live_model(candidate, draw, once, case)
+    own_logits(model, *draw.alike(case.vocab, case.batch, draw.integer(8, 17)), rubric.tolerances.logits_float32)
     for length, new in ((5, 12), (13, 16), (21, 5), (1, 3)):
-        idx = draw.tokens(case.vocab, case.batch, length)
-        slides = length + new > case.block
-        try:
-            uncached = model.generate(idx, new, use_cache=False, may_raise=slides).tokens
-        except RaisedError:
-            if slides:
-                continue  # that it slides at all is gpt.window's claim
-            raise
-        candidate.seed = draw.integer(1, 2**31)  # what is drawn at random must not agree by chance
-        cached = model.generate(idx, new, use_cache=True).tokens
-        expect_same_choice(model, cached, uncached)
-    once(("moves", positions), lambda: expect_moves(model, case, draw))
+        expect_same_with_cache(model, draw, draw.tokens(case.vocab, case.batch, length), new)
+    long = draw.gpt(positions, block_size=LONGEST)
+    expect_same_with_cache(live_model(candidate, draw, once, long), draw, draw.tokens(long.vocab, 1, 9), 50)
+    once(("moves", positions), lambda: expect_moves(live_model(candidate, draw, once, case), case, draw))
+
+
+def expect_same_with_cache(model: RemoteGPT, draw: Draw, idx: Tensor, new: int) -> None:
+    """Demand that idx [B, T] goes on with the same tokens with the cache as without."""
+    slides = idx.size(1) + new > model.case.block
+    try:
+        uncached = model.generate(idx, new, use_cache=False, may_raise=slides).tokens
+    except CandidateFault:
+        if slides and model.is_there:
+            return  # that it slides at all is gpt.window's claim
+        raise
+    model.candidate.seed = draw.untold(1, 2**31)  # what is drawn at random must not agree by chance
+    expect_same_choice(model, model.generate(idx, new, use_cache=True).tokens, uncached)
 
 
 def expect_same_choice(model: RemoteGPT, cached: Tensor, uncached: Tensor) -> None:
@@ -144,7 +190,7 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
     """The cache gives one (K, V) per layer, [B, H, T, d] in the model's dtype; it grows and keeps its prefix."""
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case)
-    idx = draw.tokens(case.vocab, case.batch, 12)
+    idx, changed = draw.alike(case.vocab, case.batch, 12)
     model.fill(idx[:, :7])
     after = expect_layout(model, 7, evidence)
     for length, new in ((7, 1), (8, 4)):
@@ -159,7 +205,17 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
     for layer in range(1, len(after)):
         for name, one, two in zip("KV", after[0], after[layer], strict=True):
             expect(not torch.equal(one, two), f"layers 0 and {layer} share one {name}")
+    for layer, pair in enumerate(after):
+        for name, tensor in zip("KV", pair, strict=True):
+            moved = float((tensor[0] - tensor[1]).abs().max())
+            expect(moved > KEPT, f"{name} of layer {layer} does not follow the token at position {changed}")
     expect_not_swapped(case, idx, after)
+    double = RemoteGPT(candidate, case, torch.float64)
+    try:
+        double.fill(idx[:, :5], may_raise=True)
+    except CandidateFault:
+        return  # that the model works in float64 is another claim
+    expect_layout(double, 5, {})
 
 
 def expect_layout(model: RemoteGPT, length: int, evidence: Evidence) -> list[tuple[Tensor, Tensor]]:
@@ -206,24 +262,27 @@ def expect_not_swapped(case: GPTCase, idx: Tensor, pairs: list[tuple[Tensor, Ten
 @criterion("cache.batch")
 @both_schemes
 def check_rows_and_generations_do_not_mix(
-    candidate: Candidate, draw: Draw, once: Once, rubric: Rubric, evidence: Evidence, positions: str
+    candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
     """Rows of a batch do not mix, and two generations in turn do not disturb each other."""
     case = draw.gpt(positions)
-    model = live_model(candidate, draw, once, case)
-    length, prompt = 13, 6
-    first, second = draw.tokens(case.vocab, 3, length), draw.tokens(case.vocab, 3, length)
+    model = wet_model(candidate, draw, case)
+    length, prompt = 11, 6
+    first, second, third = (draw.tokens(case.vocab, 3, length) for _ in range(3))
     second[:, prompt:] = first[:, prompt:]  # the same tokens after another prefix
-    model.fill(first[:, :prompt], "one")
-    model.fill(second[:, :prompt], "two")
-    steps: dict[str, list[Tensor]] = {"one": [], "two": []}
+    third[:, :prompt] = first[:, :prompt]  # other tokens after the same prefix
+    every = {"one": first, "two": second, "three": third}
+    for name, idx in every.items():
+        model.fill(idx[:, :prompt], name)
+    steps: dict[str, list[Tensor]] = {name: [] for name in every}
     for t in range(prompt, length):
-        for name, idx in (("one", first), ("two", second)):
+        for name, idx in every.items():
             steps[name].append(model.decode(idx[:, t : t + 1], name))
     atol = rubric.tolerances.logits_float32
     together = {name: torch.cat(parts, 1) for name, parts in steps.items()}  # [B, length - prompt, V]
-    expect(not torch.equal(together["one"], together["two"]), "decode's logits do not depend on the cached prefix")
-    for name, idx in (("one", first), ("two", second)):
+    rows = together["one"][:, 0]
+    expect(not torch.equal(rows, rows[:1].expand_as(rows)), "decode's logits are the same in each row")
+    for name, idx in every.items():
         expect_finite(together[name], "decode's logits")
         for row in range(3):
             alone = model.decode_in_chunks(idx[row : row + 1], [prompt] + [1] * (length - prompt), "alone")
@@ -237,13 +296,14 @@ def check_past_block_size_is_a_value_error(candidate: Candidate, draw: Draw, pos
     """Up to block_size everything works; one token more is a ValueError from forward, prefill and decode."""
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case)
+    RemoteGPT(candidate, draw.gpt(positions, block_size=case.block + 50))  # whose own bounds are none of this one's
     block = case.block
     idx = draw.tokens(case.vocab, 2, block + 3)
-    expect_finite(model.forward(idx[:, :block]), "forward's logits")
-    expect_value_error(f"forward of {block + 1} tokens", lambda: model.forward(idx[:, : block + 1], may_raise=True))
+    model.run(idx[:, :block])
+    expect_value_error(f"forward of {block + 1} tokens", lambda: model.run(idx[:, : block + 1], may_raise=True))
     expect_value_error(f"prefill of {block + 1} tokens", lambda: model.fill(idx[:, : block + 1], "x", may_raise=True))
     model.fill(idx[:, : block - 1], "full")
-    expect_finite(model.decode(idx[:, block - 1 : block], "full"), "decode's logits")
+    model.extend(idx[:, block - 1 : block], "full")
     expect_value_error("decode past a full cache", lambda: model.extend(idx[:, :1], "full", may_raise=True))
     model.fill(idx[:, : block - 2], "chunk")
     expect_value_error("decode of 3 tokens with room for 2", lambda: model.extend(idx[:, :3], "chunk", may_raise=True))

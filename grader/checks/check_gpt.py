@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from grader import fixtures
-from grader.candidate import Candidate, CandidateFault
+from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import Draw, GPTCase
 from grader.checks.expect import expect, expect_close, expect_finite, expect_tokens, wrong
@@ -20,9 +20,11 @@ from grader.models import Evidence, Rubric, jsonable
 Once = Callable[[Any, Callable[[], None]], None]
 
 # A logit may differ by this much when only later tokens changed: rounding, which sharp attention amplifies.
-LEAK = {"ordinary": 6e-5, "sharp": 2e-3}
+LEAK = {"ordinary": 6e-5, "far": 5e-4, "sharp": 2e-3}
 LONGEST = 1024
-TEXT = 24  # characters of each golden text that are generated: enough to read
+UNUSUAL = ((1, 1, 22, 300, 19), (6, 7, 2, 17, 23))  # layers, heads, head size, vocabulary, block size
+TEXT = 18  # characters of each golden text that are generated: enough to read
+APART = 0.02  # of the logits' spread: what dropout moves them by, at the least
 NOISE = 1e-5  # of a gradient entry that is zero in exact arithmetic
 TIE = 4e-3  # two best logits of a fresh model nearer than this are drawn again
 
@@ -51,7 +53,7 @@ def check_follows_float64(candidate: Candidate, draw: Draw, rubric: Rubric, evid
 @criterion("gpt.causality")
 @both_schemes
 def check_no_logit_sees_a_later_token(candidate: Candidate, draw: Draw, evidence: Evidence, positions: str) -> None:
-    """No logit changes when later tokens do."""
+    """No logit changes when later tokens do, near the start of a sequence or far on."""
     for kind in ("ordinary", "sharp"):
         case = draw.gpt(positions, kind)
         model = RemoteGPT(candidate, case)
@@ -66,6 +68,7 @@ def check_no_logit_sees_a_later_token(candidate: Candidate, draw: Draw, evidence
         leak = torch.where(later, 0, moved)
         if kind == "ordinary":
             evidence["causality_map"] = {"values": jsonable(moved)}
+        expect(bool((moved > 0)[later].all()), "a logit does not change when its own token does")
         if leak.max() > LEAK[kind]:
             cut, t = divmod(int(leak.argmax()), length)
             raise wrong(
@@ -74,6 +77,27 @@ def check_no_logit_sees_a_later_token(candidate: Candidate, draw: Draw, evidence
                 atol=LEAK[kind],
                 first_divergence=f"position {t} sees position {cut + 1}",
             )
+    expect_no_leak_far_on(candidate, draw, positions)
+
+
+def expect_no_leak_far_on(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """Demand the same far into a sequence that fills the block, or all but fills it where a full one is refused."""
+    length = draw.integer(270, 330)
+    case = draw.gpt(positions, block_size=length)
+    idx = draw.tokens(case.vocab, 1, length)
+    cuts = [draw.integer(66, 127), draw.integer(130, 255), draw.integer(258, length - 2)]
+    later = torch.arange(length)[None, :] >= torch.tensor(cuts)[:, None]  # [cut, t]
+    changed = torch.where(later, (idx + draw.integer(1, case.vocab - 1)) % case.vocab, idx)
+    model, both = RemoteGPT(candidate, case), torch.cat([idx, changed])
+    try:
+        logits = model.forward(both, may_raise=True)
+    except RaisedError:  # that the whole block can be used is another claim
+        logits = model.forward(both[:, :-1])
+    expect_finite(logits, "forward's logits")
+    for cut, moved in zip(cuts, (logits[1:] - logits[:1]).abs().amax(-1), strict=True):
+        leak = float(moved[:cut].max())
+        at = f"position {int(moved[:cut].argmax())} sees position {cut} or later"
+        expect(leak <= LEAK["far"], f"{at}: its logits move by {leak:.3g}", max_abs_diff=leak, first_divergence=at)
 
 
 @criterion("gpt.causality")
@@ -86,7 +110,7 @@ def check_every_logit_sees_every_earlier_token(candidate: Candidate, draw: Draw,
 
 def expect_sees_prefix(model: RemoteGPT, draw: Draw) -> None:
     """Demand finite logits, each of which moves when any token at or before it does."""
-    length, vocab = 14, model.case.vocab
+    length, vocab = draw.integer(9, 16), model.case.vocab
     idx = draw.tokens(vocab, 1, length)
     here = torch.eye(length, dtype=torch.bool)
     changed = torch.where(here, (idx + draw.integer(1, vocab - 1)) % vocab, idx)
@@ -116,24 +140,19 @@ def check_logits_equal_the_reference(
 ) -> None:
     """On fresh weights and tokens, at every position and length, the logits equal the reference's."""
     case = draw.gpt(positions)
-    model = RemoteGPT(candidate, case)
+    model, atol = RemoteGPT(candidate, case), rubric.tolerances.logits_float32
+    first: Tensor | None = None
     for batch, length in ((case.batch, draw.integer(17, 27)), (2, case.block), (2, 1), (1, 2)):
         idx = draw.tokens(case.vocab, batch, length)
+        first = idx if first is None else first
         got = model.forward(idx)
         try:
-            expect_close(
-                got,
-                logits_of(case, idx),
-                rubric.tolerances.logits_float32,
-                f"a logit of {length} tokens",
-                "[b, t, v]",
-                evidence,
-            )
+            expect_close(got, logits_of(case, idx), atol, f"a logit of {length} tokens", "[b, t, v]", evidence)
         except CandidateFault as fault:
-            fault.evidence |= layer_map(model, case, idx, rubric.tolerances.logits_float32)
+            fault.evidence |= layer_map(model, case, idx, atol)
             raise
-        if length > 2 and "layer_map" not in evidence:
-            evidence |= layer_map(model, case, idx, rubric.tolerances.logits_float32)
+    if first is not None:
+        evidence |= layer_map(model, case, first, atol)
 
 
 @criterion("gpt.logits")
@@ -153,11 +172,35 @@ def check_faint_activations_equal_the_reference(
 def check_long_sequences_equal_the_reference(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
-    """Over the longest sequence that the contract allows, 1,024 tokens, the logits still equal the reference's."""
+    """Over sequences up to the longest that the contract allows, 1,024 tokens, and of a length that no tile fits, the
+    logits still equal the reference's."""
     case = draw.gpt(positions, block_size=LONGEST)
-    idx = draw.tokens(case.vocab, 1, LONGEST)
-    got = RemoteGPT(candidate, case).forward(idx)
-    expect_close(got, logits_of(case, idx), rubric.tolerances.logits_float32, "a logit", "[b, t, v]", evidence)
+    model = RemoteGPT(candidate, case)
+    for length in (65, 129, LONGEST):
+        idx = draw.tokens(case.vocab, 1, length)
+        what = f"a logit of {length} tokens"
+        got, want = model.forward(idx), logits_of(case, idx)
+        expect_close(got, want, rubric.tolerances.logits_float32, what, "[b, t, v]", evidence)
+
+
+@criterion("gpt.logits")
+@both_schemes
+def check_models_of_other_sizes_equal_the_reference(
+    candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
+) -> None:
+    """One layer with one head, and more layers and heads than a trained checkpoint has, equal the reference too."""
+    for sizes in UNUSUAL:
+        case = draw.gpt(positions, **unusual(sizes))
+        idx = draw.tokens(case.vocab, 2, case.block)
+        what = f"a logit of {sizes[0]} layers, {sizes[1]} heads"
+        got = RemoteGPT(candidate, case).forward(idx)
+        expect_close(got, logits_of(case, idx), rubric.tolerances.logits_float32, what, "[b, t, v]", evidence)
+
+
+def unusual(sizes: tuple[int, ...]) -> dict[str, Any]:
+    """Give the changes of a configuration that make it one of UNUSUAL."""
+    layers, heads, size, vocab, block = sizes
+    return {"n_layer": layers, "n_head": heads, "n_embd": heads * size, "vocab_size": vocab, "block_size": block}
 
 
 def layer_map(model: RemoteGPT, case: GPTCase, idx: Tensor, atol: float) -> Evidence:
@@ -199,9 +242,12 @@ def check_loss_equals_the_reference(
     """With unshifted targets the loss is the mean next-token cross-entropy, as the reference's."""
     case = draw.gpt(positions)
     model, reference = RemoteGPT(candidate, case), case.reference()
-    for batch, length in ((case.batch, draw.integer(11, 25)), (2, 2), (1, case.block)):
+    long = draw.gpt(positions, block_size=LONGEST)
+    for batch, length in ((case.batch, draw.integer(11, 25)), (2, 2), (1, case.block), (2, draw.integer(600, LONGEST))):
+        if length > case.block:
+            case, model, reference = long, RemoteGPT(candidate, long), long.reference()
         idx = draw.tokens(case.vocab, batch, length)
-        got, _ = model.loss(idx)
+        got = model.loss(idx)
         want = reference(idx, idx)[1].detach()
         expect_close(
             got, want, rubric.tolerances.loss_float32, f"the loss over {batch} x {length} tokens", evidence=evidence
@@ -214,16 +260,16 @@ def check_gradient_equals_the_reference(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
     """The gradient of the loss by every parameter equals the reference's; in train mode with dropout 0 too."""
-    case = draw.gpt(positions)
-    model, reference = RemoteGPT(candidate, case), case.reference()
-    idx = draw.tokens(case.vocab, case.batch, 21)
-    reference(idx, idx)[1].backward()
-    want = {name: p.grad for name, p in reference.named_parameters()}
-    for train in (False, True):
-        _, got = model.loss(idx, train=train)
-        for name, gradient in want.items():
-            atol = rubric.tolerances.gradient_float32 * float(gradient.abs().max()) + NOISE
-            expect_close(got[name], gradient, atol, f"the gradient by {name}", evidence=evidence)
+    for case in (draw.gpt(positions), draw.gpt(positions, **unusual(UNUSUAL[-1]))):
+        model, reference = RemoteGPT(candidate, case), case.reference()
+        idx = draw.tokens(case.vocab, case.batch, 21)
+        reference(idx, idx)[1].backward()
+        want = {name: p.grad for name, p in reference.named_parameters()}
+        for train in (False, True):
+            got = model.gradients(idx, train=train)
+            for name, gradient in want.items():
+                atol = rubric.tolerances.gradient_float32 * float(gradient.abs().max()) + NOISE
+                expect_close(got[name], gradient, atol, f"the gradient by {name}", evidence=evidence)
 
 
 @criterion("gpt.mode")
@@ -231,20 +277,29 @@ def check_gradient_equals_the_reference(
 def check_dropout_is_gated_by_mode(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
-    """Eval logits with dropout equal those without; two train passes differ; without dropout train equals eval."""
+    """Eval logits with dropout equal those without; two train passes differ, as much as dropout makes them; without
+    dropout train equals eval."""
     case = draw.gpt(positions)
     idx = draw.tokens(case.vocab, case.batch, 16)
-    dry, wet = RemoteGPT(candidate, case), RemoteGPT(candidate, case, dropout=0.3)
+    dry, wet, moist = (RemoteGPT(candidate, case, dropout=p) for p in (0.0, 0.3, 0.1))
     plain = dry.forward(idx)
     expect_finite(plain, "forward's logits")
     atol = rubric.tolerances.logits_float32
     expect_close(wet.forward(idx), plain, atol, "an eval logit with dropout 0.3", "[b, t, v]", evidence)
     expect_close(dry.forward(idx, train=True), plain, atol, "a train logit with dropout 0", "[b, t, v]", evidence)
-    candidate.seed = draw.integer(1, 2**31)
-    one = wet.forward(idx, train=True)
-    candidate.seed = draw.integer(1, 2**31)
-    two = wet.forward(idx, train=True)
-    expect(not torch.equal(one, two), "two train passes with dropout 0.3 give the same logits: dropout does nothing")
+    for model, p in ((wet, 0.3), (moist, 0.1)):
+        expect_dropout(model, draw, idx, f"with dropout {p}", train=True)
+
+
+def expect_dropout(model: RemoteGPT, draw: Draw, idx: Tensor, when: str, train: bool | None) -> None:
+    """Demand that two passes differ, and not by mere noise."""
+    passes = []
+    for _ in range(2):
+        model.candidate.seed = draw.untold(1, 2**31)
+        passes.append(model.forward(idx, train=train))
+    apart, spread = float((passes[0] - passes[1]).abs().max()), float(passes[0].std())
+    what = f"{when} two train passes differ by {apart:.2g} at a spread of the logits of {spread:.2g}"
+    expect(apart > APART * spread, f"{what}: dropout does nothing")
 
 
 @criterion("gpt.mode")
@@ -252,47 +307,63 @@ def check_dropout_is_gated_by_mode(
 def check_generate_is_deterministic_and_restores_modes(
     candidate: Candidate, draw: Draw, once: Once, positions: str
 ) -> None:
-    """generate gives the same tokens in whatever mode, and leaves every module's mode and grad mode alone."""
+    """generate gives the same tokens in whatever mode, and leaves every module's mode, grad mode and dropout alone."""
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case, dropout=0.5)
     idx = draw.tokens(case.vocab, case.batch, 9)
     runs = []
     for mode, grad_mode in (("eval", True), ("train", True), ("train", False), ("mixed", True)):
-        candidate.seed = draw.integer(1, 2**31)
+        candidate.seed = draw.untold(1, 2**31)
         made = model.generate(idx, 8, use_cache=False, mode=mode, grad_mode=grad_mode)
-        expect(
-            made.modes_changed == 0, f"generate from {mode} mode leaves {made.modes_changed} modules in another mode"
-        )
-        expect(not made.grad_mode_changed, f"generate changes grad mode (it was {'on' if grad_mode else 'off'})")
+        expect_restored(made, f"generate from {mode} mode")
         runs.append(made.tokens)
     for again in runs[1:]:
         expect_tokens(again, runs[0], "generate in another mode")
     once(("moves", positions), lambda: expect_moves(model, case, draw))
+    expect_mode_acts(model, draw, idx, use_cache=False)
+    try:
+        nothing = model.generate(idx, 0, use_cache=False, mode="train", may_raise=True)
+    except CandidateFault:
+        return  # that the prompt comes back is gpt.greedy's claim
+    expect_restored(nothing, "generate of 0 tokens")
+
+
+def expect_restored(made: Generated, what: str) -> None:
+    expect(made.modes_changed == 0, f"{what} leaves {made.modes_changed} modules in another mode")
+    expect(not made.grad_mode_changed, f"{what} changes grad mode")
+
+
+def expect_mode_acts(model: RemoteGPT, draw: Draw, idx: Tensor, use_cache: bool) -> None:
+    """Demand that dropout acts after generate as it did before: what a module says of its mode could be said only."""
+    for mode in ("eval", "train"):
+        model.generate(idx, 2, use_cache=use_cache, mode=mode)
+        if mode == "train":
+            expect_dropout(model, draw, idx, "after generate in train mode,", train=None)
+        else:
+            passes = [model.forward(idx, train=None) for _ in range(2)]
+            expect(torch.equal(*passes), "after generate in eval mode two passes differ")
 
 
 @criterion("gpt.mode")
 @both_schemes
-def check_cached_generate_restores_modes(candidate: Candidate, draw: Draw, positions: str) -> None:
-    """With a cache, too, generate restores modes, and is the same from train mode where it is so from eval mode."""
+def check_cached_generate_is_deterministic_and_restores_modes(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """With a cache, too, generate gives the same tokens in whatever mode, and leaves modes and dropout alone."""
     case = draw.gpt(positions)
     idx = draw.tokens(case.vocab, case.batch, 9)
 
     def made(mode: str) -> Generated:
         """From a fresh model, which has nothing left from a run before."""
-        candidate.seed = draw.integer(1, 2**31)
+        candidate.seed = draw.untold(1, 2**31)
         return RemoteGPT(candidate, case, dropout=0.5).generate(idx, 8, use_cache=True, mode=mode, may_raise=True)
 
     try:
-        one, two = made("eval"), made("eval")
+        runs = {mode: made(mode) for mode in ("eval", "train", "mixed")}
     except CandidateFault:
-        return  # the cache's claim, as is what it makes of the tokens
-    train = made("train")
-    for mode, run in (("eval", one), ("eval", two), ("train", train)):
-        changed = run.modes_changed
-        expect(changed == 0, f"cached generate from {mode} mode leaves {changed} modules in another mode")
-        expect(not run.grad_mode_changed, "cached generate changes grad mode")
-    if torch.equal(one.tokens, two.tokens):
-        expect_tokens(train.tokens, one.tokens, "cached generate from train mode")
+        return  # that there is a cache, and what it makes of the tokens, is its own claim
+    for mode, run in runs.items():
+        expect_restored(run, f"cached generate from {mode} mode")
+        expect_tokens(run.tokens, runs["eval"].tokens, f"cached generate from {mode} mode")
+    expect_mode_acts(RemoteGPT(candidate, case, dropout=0.5), draw, idx, use_cache=True)
 
 
 def expect_moves(model: RemoteGPT, case: GPTCase, draw: Draw) -> None:
@@ -376,11 +447,13 @@ def best_two(model: RemoteGPT, checkpoint: fixtures.Checkpoint, text: str) -> li
 def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw, positions: str) -> None:
     """On fresh weights greedy generation gives the reference's tokens, the first and the last of the vocabulary like
     any other; max_new_tokens=0 gives the prompt back."""
-    case, idx, want = with_end_tokens(*without_ties(draw, positions, length=8, new=14), start=10)
+    many = 55
+    drawn = without_ties(draw, positions, length=8, new=many, block_size=8 + many)
+    case, idx, want = with_end_tokens(*drawn, start=10)
     model = RemoteGPT(candidate, case)
-    for rows in (2, 1):
-        got = model.generate(idx[:rows], 14, use_cache=False, strict_dtype=True).tokens
-        expect_tokens(got, want[:rows], "greedy generation")
+    for rows, new in ((2, 14), (1, many)):
+        got = model.generate(idx[:rows], new, use_cache=False, strict_dtype=True).tokens
+        expect_tokens(got, want[:rows, : 8 + new], "greedy generation")
     model.generate(idx, 0, use_cache=False, strict_dtype=True)
 
 

@@ -15,30 +15,37 @@ from grader.models import Evidence, Rubric, Verdict, jsonable
 
 LENGTHS = (0, 1, 2, 3, 5, 7, 8, 9, 31, 33)
 PRIME = 10007
+CALLS, ROWS = 1024, 1024  # far beyond what any scan of these lengths needs
 
 
 @dataclass
 class Combiner:
     """An operator that the judge applies, and what it was asked to combine."""
 
-    kind: str  # "matrices" mod a prime, "affine" maps mod a prime, or "intervals"
+    kind: str  # "matrices" mod a prime, "affine" maps mod a prime, the same "packed" into a number, or "intervals"
     row: tuple[int, ...]
+    dtype: torch.dtype = torch.int64
     calls: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     def __call__(self, left: Tensor, right: Tensor) -> Tensor:
         if (
             left.shape != right.shape
+            or left.dim() != 1 + len(self.row)
             or tuple(left.shape[1:]) != self.row
-            or left.dtype != torch.int64
-            or right.dtype != left.dtype
+            or left.dtype != self.dtype
+            or right.dtype != self.dtype
         ):
             raise CandidateFault(
                 Verdict.wrong_answer,
                 f"combine was given {left.dtype} {list(left.shape)} and {right.dtype} {list(right.shape)}; "
                 f"both must be slices [j, {', '.join(map(str, self.row))}] of xs",
             )
-        if len(self.calls) >= 4096:
-            raise CandidateFault(Verdict.wrong_answer, "combine was called more than 4096 times")
+        if len(self.calls) >= CALLS or len(left) > ROWS:
+            raise CandidateFault(
+                Verdict.wrong_answer,
+                f"combine was called {len(self.calls) + 1} times, now for {len(left)} rows; no scan of these lengths "
+                f"takes more than {CALLS} calls of {ROWS} rows",
+            )
         if len(left):
             self.calls.append((left, right))
         return self.combine(left, right)
@@ -50,6 +57,10 @@ class Combiner:
         if self.kind == "affine":  # x -> p x + q, the left map first
             (p, q), (r, s) = (left % PRIME).unbind(1), (right % PRIME).unbind(1)
             return torch.stack([p * r % PRIME, (q * r + s) % PRIME], 1)
+        if self.kind == "packed":  # p * PRIME + q, which a float64 holds exactly
+            a, b = left.long(), right.long()
+            p, q, r, s = a // PRIME % PRIME, a % PRIME, b // PRIME % PRIME, b % PRIME
+            return (p * r % PRIME * PRIME + (q * r + s) % PRIME).to(self.dtype)
         return torch.stack([left[:, 0], right[:, 1]], 1)
 
 
@@ -63,14 +74,21 @@ def scan(candidate: Candidate, xs: Tensor, combiner: Combiner) -> Tensor:
 
 @criterion("scan.values")
 def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> None:
-    """The scan of 2x2 matrices and of affine maps, which do not commute, is right for every n; xs is not modified."""
+    """The scan of 2x2 matrices and of affine maps, as pairs or packed into one number, is right for every n, though
+    these do not commute; xs is not modified."""
     reference = reference_module("scan")
-    for kind, row in (("matrices", (2, 2)), ("affine", (2,))):
-        for n in (*LENGTHS, draw.integer(10, 60)):
-            xs = draw.tokens(PRIME, n, *row)
-            got = scan(candidate, xs, Combiner(kind, row))
-            want = reference.inclusive_scan(xs, Combiner(kind, row).combine)
-            differ = (got != want).flatten(1).any(1) if n else torch.zeros(0, dtype=torch.bool)
+    every = (*LENGTHS, draw.integer(10, 60))
+    for kind, row, dtype, lengths in (
+        ("matrices", (2, 2), torch.int64, every),
+        ("affine", (2,), torch.int64, every),
+        ("packed", (), torch.int64, (1, 6, 13)),
+        ("packed", (), torch.float64, (1, 6, 13)),
+    ):
+        for n in lengths:
+            xs = draw.tokens(PRIME**2 if kind == "packed" else PRIME, n, *row).to(dtype)
+            got = scan(candidate, xs, Combiner(kind, row, dtype))
+            want = reference.inclusive_scan(xs, Combiner(kind, row, dtype).combine)
+            differ = (got != want).reshape(n, -1).any(1) if n else torch.zeros(0, dtype=torch.bool)
             if differ.any():
                 at = int(differ.nonzero()[0])
                 raise wrong(

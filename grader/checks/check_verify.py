@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import random
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from grader.checks import begins_early, criterion
 from grader.checks.cases import Draw
 from grader.checks.expect import wrong
 from grader.kit.bugs import Bug, apply, load_bugs
+from grader.kit.disguise import disguise
 from grader.models import Evidence, Verdict, jsonable
 from grader.project import REFERENCE
 
@@ -34,13 +36,18 @@ def try_tests(candidate: Candidate, draw: Draw) -> Trial | None:
     """Run the candidate's tests on the reference and on planted bugs, in one sandbox, each in a fresh process.
 
     Between two runs every process is killed and every writable place emptied. The reference has no fixed place in the
-    order, and every run is laid out alike: a run cannot tell what it runs on.
+    order, every run is laid out alike, and no solution has the text that it is known by: what a run runs on, it can
+    only find out by trying it, or by understanding what it reads.
     """
     if not any(fnmatch.fnmatch(path, "tests/test_*.py") for path in candidate.files):
         return None
     reference = {part: (REFERENCE / part).read_text() for part in SERIES}
     bugs = series(draw, [part for part in SERIES if part in candidate.files] or list(SERIES))
-    solutions: list[Mapping[str, str]] = [reference, *(apply(reference, [bug]) for bug in bugs)]
+    rng = random.Random(draw.untold(0, 2**60))
+    solutions: list[Mapping[str, str]] = [
+        {part: disguise(text, rng) for part, text in solution.items()}
+        for solution in (reference, *(apply(reference, [bug]) for bug in bugs))
+    ]
     order = sorted(range(len(solutions)), key=lambda _: draw.integer(0, 2**30))
     tests_s = candidate.limits.tests_s
     # Neither a part of theirs nor a folder of that name, which no solution could be laid over.

@@ -37,34 +37,48 @@ class RemoteGPT:
         args = {"model": self.name, "config": config, "dtype": str(dtype).removeprefix("torch.")}
         candidate.call("build", args, {n: w.to(dtype) for n, w in case.weights.items()})
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the process that holds it still answers."""
+        return self.candidate.is_alive
+
     def load(self, weights: dict[str, Tensor]) -> None:
         self.candidate.call("load", {"model": self.name}, {n: w.to(self.dtype) for n, w in weights.items()})
 
     def forward(
-        self, idx: Tensor, *, train: bool = False, strict_dtype: bool = False, may_raise: bool = False
+        self, idx: Tensor, *, train: bool | None = False, strict_dtype: bool = False, may_raise: bool = False
     ) -> Tensor:
-        """idx [B, T] -> logits [B, T, V]"""
+        """idx [B, T] -> logits [B, T, V]; train None leaves the model in the mode that it is in."""
         args = {"model": self.name, "train": train, "gradients": False}
         _, out = self.candidate.call("forward", args, {"idx": idx}, may_raise=may_raise)
         shape = (*idx.shape, self.case.vocab)
         return tensor_of(out, "logits", "forward's logits", shape, self.dtype if strict_dtype else None)
 
-    def loss(self, idx: Tensor, *, train: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
-        """idx [B, T] -> loss [], gradients by parameter (zeros where backward left none)"""
+    def run(self, idx: Tensor, *, may_raise: bool = False) -> dict[str, Tensor]:
+        """Run forward on idx [B, T]; what its logits are like is another claim."""
+        args = {"model": self.name, "train": False, "gradients": False}
+        return self.candidate.call("forward", args, {"idx": idx}, may_raise=may_raise)[1]
+
+    def loss(self, idx: Tensor) -> Tensor:
+        """idx [B, T] -> loss []"""
+        args = {"model": self.name, "train": False, "gradients": False}
+        _, out = self.candidate.call("forward", args, {"idx": idx, "targets": idx.clone()})
+        return tensor_of(out, "loss", "the loss", ())
+
+    def gradients(self, idx: Tensor, *, train: bool = False) -> dict[str, Tensor]:
+        """idx [B, T] -> gradients of the loss by parameter (zeros where backward left none)"""
         args = {"model": self.name, "train": train, "gradients": True}
         _, out = self.candidate.call("forward", args, {"idx": idx, "targets": idx.clone()})
-        loss = tensor_of(out, "loss", "the loss", ())
-        gradients = {
+        return {
             name: tensor_of(out, "grad." + name, f"gradient of {name}", tuple(w.shape))
             if "grad." + name in out
             else torch.zeros_like(w)
             for name, w in self.case.weights.items()
         }
-        return loss, gradients
 
     def trace(self, idx: Tensor) -> dict[str, Tensor]:
         """Give what each module of the contract put out, where it can be seen."""
-        _, out = self.candidate.call("trace", {"model": self.name}, {"idx": idx})
+        _, out = self.candidate.call("trace", {"model": self.name}, {"idx": idx}, may_raise=True)
         return {name.removeprefix("trace."): t for name, t in out.items() if name.startswith("trace.")}
 
     def prefill(self, idx: Tensor) -> Tensor:

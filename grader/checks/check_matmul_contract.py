@@ -1,0 +1,72 @@
+"""Claims about how the matmul Function works: what it keeps, what it leaves alone, what it does not compute."""
+
+from __future__ import annotations
+
+from grader.candidate import Candidate, CandidateFault, tensor_of
+from grader.checks import criterion
+from grader.checks.cases import Draw
+from grader.checks.expect import expect, expect_close, wrong
+from grader.checks.products import BATCHED, BROADCAST, PLAIN, exact, expect_unchanged, upstream
+from grader.models import Evidence, Rubric
+
+
+@criterion("matmul.contract")
+def check_tensors_are_kept_with_save_for_backward(
+    candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence
+) -> None:
+    """MatMul is an autograd Function; backward reads what save_for_backward kept, and notices a changed operand."""
+    a, b = PLAIN[0]
+    A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
+    tensors = {"A": A, "B": B, "dC": dC}
+    answer, _ = candidate.call("saved", {}, tensors)
+    evidence["detail"] = f"saved {answer.get('packed')}, read {answer.get('unpacked')}"[:500]
+    expect(answer.get("is_function") is True, "MatMul is not a subclass of torch.autograd.Function")
+    expect(answer.get("inside") is False, "forward builds a graph: backward is autograd's, not its own")
+    expect(bool(answer.get("packed")), "forward keeps no tensor with save_for_backward")
+    expect(bool(answer.get("unpacked")), "backward reads no tensor that save_for_backward kept")
+    _, *want = exact(A, B, dC)
+    for which in "AB":
+        answer, out = candidate.call("changed", {"which": which}, tensors)
+        if answer.get("noticed") is True:
+            continue  # the version check of a saved tensor
+        # A saved copy is right as well: then the gradients are those of the values at the time of forward.
+        for name, gradient in zip("AB", want, strict=True):
+            got = tensor_of(out, f"d{name}", f"the gradient of {name}", tuple(gradient.shape))
+            what = f"{which} was changed between forward and backward, nothing noticed, and the gradient of {name}"
+            expect_close(got, gradient, rubric.tolerances.matmul_float64, what)
+
+
+@criterion("matmul.contract")
+def check_operands_and_upstream_are_not_written_to(candidate: Candidate, draw: Draw) -> None:
+    """Neither forward nor backward writes to an operand or dC, not even to put back later what was there."""
+    written = expect_unchanged(candidate, draw)
+    expect(written == [], f"{written} were written to in place, if only for a while")
+
+
+@criterion("matmul.contract")
+def check_no_gradient_is_computed_in_vain(candidate: Candidate, draw: Draw, evidence: Evidence) -> None:
+    """backward gives None for an operand that needs no gradient, does not compute it, and uses no autograd itself."""
+    for a, b in (PLAIN[0], BATCHED[0], BROADCAST[0], BROADCAST[1]):
+        tensors = {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)}
+        work: dict[str, int] = {}
+        for label, needs in (("both", [True, True]), ("A", [True, False]), ("B", [False, True])):
+            try:
+                answer, _ = candidate.call("work", {"needs": needs}, tensors)
+            except CandidateFault:
+                if (a, b) == PLAIN[0]:
+                    raise
+                return  # that batches are multiplied at all is another claim
+            none, count = answer.get("none"), answer.get("work")
+            if not isinstance(none, list) or not isinstance(count, int):
+                raise wrong("backward's report of work is not one")
+            work[label] = count
+            expect(
+                none == [not need for need in needs], f"with gradients needed {needs}, backward returns None as {none}"
+            )
+            expect(answer.get("inside") is False, "backward goes through autograd itself")
+        evidence.setdefault("detail", f"operations in backward: {work}")
+        for label in "AB":  # products that torch does not see, such as numpy's, cannot be counted
+            expect(
+                work[label] < work["both"] or not work["both"],
+                f"backward computes as much for {label} alone ({work[label]} operations) as for both ({work['both']})",
+            )
