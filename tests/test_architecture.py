@@ -209,7 +209,7 @@ def test_no_pickle_on_the_judges_side() -> None:
 def test_no_parser_reads_sources_on_the_judges_side() -> None:
     """Deep nesting has crashed Python's parser: what a candidate wrote in Python is parsed inside the wall alone."""
     parsers = set().union(*map(importers, ("ast", "tokenize", "symtable", "inspect", "linecache", "pygments")))
-    assert {path for path in parsers if not path.startswith("worker/")} == set()
+    assert {path for path in parsers if not path.startswith("worker/")} == {"kit/disguise.py"}  # reads the reference
     ours = {"toml.py", "kit/bugs.py", "kit/cuts.py", "kit/keys.py", "validity/corpus.py"}  # read what we wrote
     assert importers("tomllib") - ours == {"intake.py"}
 

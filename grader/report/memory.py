@@ -86,7 +86,7 @@ def memory(data: Any) -> Memory | None:
             for (name, style, path, _), label in zip(lines, _apart([at for *_, at in lines]), strict=True)
         ),
         pairs=tuple((x(length), y(size)) for length, size in zip(lengths, pairs, strict=True)),
-        held=tuple((x(length), y(size)) for length, size in zip(lengths, held, strict=True)),
+        held=tuple((x(length), y(size)) for length, size in zip(lengths, held, strict=False)),  # or none
         x_ticks=tuple((x(tokens), f"{tokens:,.0f}") for tokens in (0, far / 4, far / 2, far)),
         y_ticks=tuple((y(most * part / 4), size(most * part / 4)) for part in range(5)),
         caption=_told(lengths, pairs, held, token),

@@ -46,7 +46,7 @@ def render(source: str) -> Markup:
     import nh3
 
     text = visible(source)
-    html = _markdown().render(text)
+    html = visible(_markdown().render(text))  # once more: an entity may stand for what is not to be obeyed
     if len(html) > SWELLS * len(text) + 2000:
         return Markup('<pre tabindex="0">{}</pre>').format(text)
     # The parser lets no HTML through; the sanitiser does not rely on that.
