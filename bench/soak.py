@@ -106,7 +106,7 @@ class Soak:
             text, changed = re.subn(rf"^{name} = .*$", f"{name} = {value}", text, flags=re.MULTILINE)
             assert changed == 1, name
         (self.folder / "rubric.toml").write_text(text)
-        known = [entry for entry in corpus.load(ROOT / "tests/corpus") if entry.scope == "matmul.*"]
+        known = [entry for entry in corpus.load(ROOT / "tests/corpus") if entry.part == "matmul.py"]
         calm = [entry for entry in known if not entry.name.startswith("cheat-")]
         self.random.shuffle(calm)
         hostile = [*AT_IMPORT, *IN_BACKWARD, *HARMLESS]

@@ -35,7 +35,8 @@ Scorecards = dict[str, dict[str, Any]]
 def scorecards(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scorecards:
     """Grade the four samples in one command, as a pipeline would."""
     command = [Path(sys.executable).parent / "grade", *(f"submissions/{name}" for name in SAMPLES)]
-    command += ["--sandbox", request.param, "--seed", str(SEED), "--json", "--out", tmp_path_factory.mktemp("reports")]
+    out = str(tmp_path_factory.mktemp("reports"))
+    command += ["-j", "2", "--sandbox", request.param, "--seed", str(SEED), "--json", "--out", out]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]

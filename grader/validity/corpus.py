@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tomllib
+from collections.abc import Iterable
 from fnmatch import fnmatch
+from itertools import zip_longest
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -13,10 +15,16 @@ from grader.errors import UsageError
 from grader.models import Frozen, Verdict
 from grader.project import REFERENCE
 
-# Each part is imported in a process of its own, so a patch of one part can change only the criteria of that part.
-SCOPES = {"minigpt.py": "[gc]*.*", "matmul.py": "matmul.*", "scan.py": "scan.*"}
-PARTS = tuple(SCOPES)
+# Each part is imported in a process of its own, so a change of one part can change only the criteria of that part,
+# which are those whose names start with one of these letters.
+SECTIONS = {"minigpt.py": "gc", "matmul.py": "m", "scan.py": "s"}
+PARTS = tuple(SECTIONS)
 LEFT = ("entry.toml", "__pycache__")  # of an entry's folder, not part of the submission
+
+
+def scope(*parts: str) -> str:
+    """Give the glob of the criteria that a change of these parts can change."""
+    return f"[{''.join(SECTIONS[part] for part in parts)}]*.*"
 
 
 class Replace(Frozen):
@@ -39,25 +47,33 @@ class Entry(Frozen):
     verdicts: dict[str, Verdict] = {}
     without: tuple[str, ...] = ()
     whole: bool = False  # grade all of it: what it does to one part must not cost another
+    core: bool = False  # the one that a check is kept for: in every quick look
     replace: tuple[Replace, ...] = ()
+
+    @property
+    def part(self) -> str | None:
+        """Give the one part that this entry changes, or None where its verdicts may hang on more than that."""
+        files = {change.file for change in self.replace}
+        files |= {path.name for path in self.folder.iterdir() if path.name not in LEFT} if self.folder else set()
+        named = {*self.fails, *self.may_fail, *self.verdicts}
+        if self.whole or self.without or len(files) != 1 or not files <= SECTIONS.keys():
+            return None
+        part = files.pop()
+        return part if all(fnmatch(criterion, scope(part)) for criterion in named) else None
 
     @property
     def scope(self) -> str | None:
         """Give the glob of the criteria that this entry can change, or None for all: the rest need not be graded."""
-        files = {change.file for change in self.replace}
-        files |= {path.name for path in self.folder.iterdir() if path.name not in LEFT} if self.folder else set()
-        named = {*self.fails, *self.may_fail, *self.verdicts}
-        if self.whole or self.without or len(files) != 1:
-            return None
-        glob = SCOPES.get(files.pop())
-        return glob if glob and all(fnmatch(criterion, glob) for criterion in named) else None
+        return scope(self.part) if self.part else None
 
     def lay(self, target: Path) -> None:
-        """Write the submission: the reference, less `without`, plus the folder's files, changed. Raises UsageError."""
-        target.mkdir(parents=True)
-        for part in PARTS:
-            if part not in self.without:
-                shutil.copy(REFERENCE / part, target / part)
+        """Write the submission into a new folder: the reference, changed by this entry. Raises UsageError."""
+        Submission(entries=(self,)).lay(target)
+
+    def change(self, target: Path) -> None:
+        """Change the reference in the folder `target` to this entry. Raises UsageError where a patch does not apply."""
+        for part in self.without:
+            (target / part).unlink()
         if self.folder:
             leave = shutil.ignore_patterns(*LEFT)
             shutil.copytree(self.folder, target, dirs_exist_ok=True, symlinks=True, ignore=leave)
@@ -69,6 +85,46 @@ class Entry(Frozen):
                     f"corpus entry {self.name}: its old text stands {found} times in {change.file}, not once"
                 )
             path.write_text(text.replace(change.old, change.new))
+
+
+class Submission(Frozen):
+    """What is graded at once: the reference with one entry laid over it, or with one for each of several parts."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def name(self) -> str:
+        return "+".join(entry.name for entry in self.entries)
+
+    @property
+    def scope(self) -> str | None:
+        """Give the glob of the criteria that its entries can change, or None for all."""
+        parts = [entry.part for entry in self.entries]
+        return None if None in parts else scope(*(part for part in parts if part))
+
+    def lay(self, target: Path) -> None:
+        """Write the submission into a new folder. Raises UsageError where a patch does not apply."""
+        target.mkdir(parents=True)
+        for part in PARTS:
+            shutil.copy(REFERENCE / part, target / part)
+        for entry in self.entries:
+            entry.change(target)
+
+
+def together(entries: Iterable[Entry]) -> list[Submission]:
+    """Make as few submissions as the entries need: those about different parts travel as one."""
+    every = list(entries)
+    by_part = ([entry for entry in every if entry.part == part] for part in PARTS)
+    mixed = [Submission(entries=tuple(entry for entry in row if entry)) for row in zip_longest(*by_part)]
+    return mixed + [Submission(entries=(entry,)) for entry in every if entry.part is None]
+
+
+def quick(entries: Iterable[Entry], every: int) -> list[Entry]:
+    """Give the right entries, the core, and each Nth of the other wrong ones: a look that still needs every check."""
+    seen = list(entries)
+    others = [entry for entry in seen if entry.fails and not entry.core]
+    left_out = {entry.name for number, entry in enumerate(others) if number % every}
+    return [entry for entry in seen if entry.name not in left_out]
 
 
 def load(folder: Path) -> list[Entry]:

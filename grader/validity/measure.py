@@ -96,13 +96,14 @@ def measure(entries: Iterable[Entry], cards: Mapping[tuple[str, int], Scorecard]
         if card.outcome is not Outcome.graded:
             broken[name] = f"seed {seed}: {card.outcome.value}: {card.reason}"
             continue
-        scope = card.run.only or "*"
-        own = [_cell(entry, seed, line) for line in card.criteria if fnmatch(line.id, scope)]
+        globs = (card.run.only or "*", entry.scope or "*")  # what was judged, and what the entry is about
+        lines = [line for line in card.criteria if all(fnmatch(line.id, glob) for glob in globs)]
+        own = [_cell(entry, seed, line) for line in lines]
         cells += own
         lost = [cell.criterion for cell in own if cell.verdict is not Verdict.accepted and cell.want != "either"]
         if len(lost) == 1 and entry.fails:
             sole_criterion.setdefault(lost[0], set()).add(name)
-        for line in card.criteria:
+        for line in lines:
             failing = [check for check in line.checks if check.verdict is not Verdict.accepted]
             checks |= {_check_name(line.id, check.id) for check in line.checks}
             failing_names = {_check_name(line.id, check.id) for check in failing}

@@ -30,7 +30,9 @@ def validity(
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Entries at once.")] = 2,
     match: Annotated[str, typer.Option(metavar="GLOB", help="Only entries whose name matches.")] = "*",
-    every: Annotated[int, typer.Option(min=1, metavar="N", help="Only each Nth entry: a quick look.")] = 1,
+    every: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Of the wrong entries, only the core and each Nth other.")
+    ] = 1,
     sandbox: Annotated[Literal["auto", "docker", "bubblewrap"], typer.Option(help="As for `grade`.")] = "auto",
     rubric: RubricFile = None,
 ) -> int:
@@ -51,7 +53,8 @@ def validity(
     from grader.validity.measure import measure
 
     console = Console(stderr=True, soft_wrap=True)
-    entries = [entry for entry in entries_of.load(corpus) if fnmatch(entry.name, match)][::every]
+    entries = [entry for entry in entries_of.load(corpus) if fnmatch(entry.name, match)]
+    entries = entries_of.quick(entries, every)
     if not entries:
         raise UsageError(f"no entry of {corpus} has a name that matches {match!r}")
     lines = load(rubric or DEFAULT_RUBRIC)
@@ -62,23 +65,26 @@ def validity(
     cards: dict[tuple[str, int], Scorecard] = {}
     scratch.sweep()
     folder = scratch.folder()  # gone with this process, or with the next that starts where this one is killed
-    for entry in entries:
-        entry.lay(folder / entry.name)
+    submissions = {submission.name: submission for submission in entries_of.together(entries)}
+    for submission in submissions.values():
+        submission.lay(folder / submission.name)
     todo = [
         Job(
-            path=str(folder / entry.name), name=entry.name, rubric=lines, rubric_digest=digest(lines),
-            sandbox=backend.name, seed=one, only=entry.scope,
+            path=str(folder / name), name=name, rubric=lines, rubric_digest=digest(lines),
+            sandbox=backend.name, seed=one, only=submission.scope,
         )
         for one in range(first, first + seeds)
-        for entry in entries
+        for name, submission in submissions.items()
     ]  # fmt: skip
+    done = 0
     for item in batch.run(todo, jobs):
         if isinstance(item, Scorecard):
-            cards[item.submission.name, item.run.seed] = item
+            done += 1
+            for entry in submissions[item.submission.name].entries:
+                cards[entry.name, item.run.seed] = item
             lost = [line.id for line in item.criteria if line.verdict not in (Verdict.accepted, Verdict.not_applicable)]
             console.print(
-                f"{len(cards)}/{len(todo)} {item.submission.name}: {', '.join(lost) or 'all accepted'}",
-                highlight=False,
+                f"{done}/{len(todo)} {item.submission.name}: {', '.join(lost) or 'all accepted'}", highlight=False
             )
     result = measure(entries, cards, time.monotonic() - started)
     out.mkdir(parents=True, exist_ok=True)
