@@ -20,10 +20,11 @@ from grader.checks.remote import RemoteGPT
 from grader.checks.timing import FAR, Clock, expect_not_asleep, expect_ratio_below, expect_ratios_below
 from grader.models import Evidence, Rubric, jsonable
 
-SHORT, LONG = 64, 560
+SHORT = 64
+LONG = {1: 1000, 2: 560}  # tokens of a prefix, by rows
 WHOLE = 0.8  # of a recompute for each token, the prompt included; one taken in a token at a time comes to 0.3 to 0.5
 STEPS = 4  # decode steps timed as one, so that a recompute now and then shows
-SIZES = {"vocab_size": 65, "block_size": 680, "n_layer": 2, "n_head": 4, "n_embd": 256}
+SIZES = {"vocab_size": 65, "block_size": 1100, "n_layer": 2, "n_head": 4, "n_embd": 256}
 
 
 @criterion("cache.cost")
@@ -33,7 +34,7 @@ def check_decode_step_is_linear(candidate: Candidate, draw: Draw, rubric: Rubric
     config: dict[str, Any] = SIZES | {"positions": "learned"}
     case = GPTCase(config, draw.weights(config), 2)
     model, reference, clock = RemoteGPT(candidate, case), case.reference(), Clock(candidate)
-    idx = draw.tokens(case.vocab, 2, LONG)
+    prefix = {rows: draw.tokens(case.vocab, 2, length) for rows, length in LONG.items()}
     evidence["cost"] = curve(model, reference, clock, draw.tokens(case.vocab, 1, 4 * SHORT + 2), config)
     told: dict[int, tuple[Tensor, Tensor]] = {}  # by rows, what was decoded last and its logits
 
@@ -47,10 +48,10 @@ def check_decode_step_is_linear(candidate: Candidate, draw: Draw, rubric: Rubric
 
     def recompute(rows: int) -> None:
         with torch.no_grad():
-            reference(idx[:rows])
+            reference(prefix[rows][:rows])
 
     def pair(rows: int) -> float:
-        model.fill(idx[:rows])
+        model.fill(prefix[rows][:rows])
         made = steps(rows, 1)
         theirs = clock.remote(lambda: made.extend(steps(rows, STEPS))) / STEPS
         told[rows] = torch.cat([token for token, _ in made], 1), torch.cat([logits for _, logits in made], 1)
@@ -64,12 +65,12 @@ def check_decode_step_is_linear(candidate: Candidate, draw: Draw, rubric: Rubric
     candidate.enter("cache", {})
     judge, atol = RemoteGPT(candidate, case), rubric.tolerances.logits_float32
     same = told[1][0].expand(2, -1)  # after two prefixes
-    want = judge.forward(torch.cat([idx, same], 1))[:, LONG:]
+    want = judge.forward(torch.cat([prefix[1], same], 1))[:, LONG[1] :]
     expect_close(told[1][1], want[:1], atol, "a logit of the timed steps", "[b, decoded t, v]", evidence)
     apart = not torch.equal(want[0], want[1])
     expect(apart, "forward's logits do not depend on the prefix, so there is nothing that a cache could save")
     if 2 in told:  # the first row's: that rows do not mix is another claim
-        want = judge.forward(torch.cat([idx[:1], told[2][0][:1]], 1))[:, LONG:]
+        want = judge.forward(torch.cat([prefix[2][:1], told[2][0][:1]], 1))[:, LONG[2] :]
         expect_close(told[2][1][:1], want, atol, "a logit of two rows' timed steps", "[b, decoded t, v]", evidence)
 
 
@@ -110,7 +111,7 @@ def check_cached_generation_is_linear(candidate: Candidate, draw: Draw, rubric: 
     case = GPTCase(config, draw.weights(config), 2)
     model, reference, clock = RemoteGPT(candidate, case), case.reference(), Clock(candidate)
     few, often = 2, {1: draw.untold(70, 100), 2: draw.untold(30, 40)}  # new tokens, by rows
-    made: list[Tensor] = []
+    made: list[tuple[int, Tensor]] = []  # rows and tokens
     wholes: list[float] = []
 
     def recompute(idx: Tensor) -> None:
@@ -119,16 +120,16 @@ def check_cached_generation_is_linear(candidate: Candidate, draw: Draw, rubric: 
 
     def pair(rows: int) -> float:
         many = often[rows]
-        idx, other = draw.tokens(case.vocab, rows, LONG), draw.tokens(case.vocab, rows, LONG)
+        idx, other = (draw.tokens(case.vocab, rows, LONG[rows]) for _ in range(2))
         base = clock.local(lambda: recompute(idx))
-        long = clock.remote(lambda: made.append(model.generate(other, many, use_cache=True).tokens))
+        long = clock.remote(lambda: made.append((rows, model.generate(other, many, use_cache=True).tokens)))
         wholes.append(long / many / base)
         if wholes[-1] < rubric.tolerances.decode_cost_ratio / FAR:
             return wholes[-1]  # with all that the prompt costs: far below already
         short = clock.remote(lambda: model.generate(idx, few, use_cache=True))
         return max(0.0, long - short) / (many - few) / base
 
-    warm = draw.tokens(case.vocab, 1, LONG)
+    warm = draw.tokens(case.vocab, 1, LONG[1])
     model.generate(warm[:, :SHORT], few, use_cache=True)
     recompute(warm)
     what = "a token of cached generation over a recompute"
@@ -144,14 +145,14 @@ def check_cached_generation_is_linear(candidate: Candidate, draw: Draw, rubric: 
     )
     candidate.enter("cache", {})  # another process, which was not told what the timed one said
     judge = RemoteGPT(candidate, case)
-    for tokens in made[:2]:  # of several rows the first: that rows do not mix is another claim
-        expect_chosen(judge, tokens[:1])
+    for rows, tokens in made[:2]:  # of several rows the first: that rows do not mix is another claim
+        expect_chosen(judge, tokens[:1], LONG[rows])
 
 
-def expect_chosen(model: RemoteGPT, tokens: Tensor) -> None:
-    """Demand that each generated token is among the best of the submission's own forward."""
-    logits = model.forward(tokens[:, :-1])[:, LONG - 1 :]  # [B, new, V]
-    chosen = logits.gather(2, tokens[:, LONG:, None])[:, :, 0]
+def expect_chosen(model: RemoteGPT, tokens: Tensor, prompt: int) -> None:
+    """Demand that each token generated after the prompt is among the best of the submission's own forward."""
+    logits = model.forward(tokens[:, :-1])[:, prompt - 1 :]  # [B, new, V]
+    chosen = logits.gather(2, tokens[:, prompt:, None])[:, :, 0]
     short = (logits.amax(2) - chosen).max()
     expect(
         bool(short < 1e-3),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from grader.candidate import Candidate, CandidateFault, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw
 from grader.checks.expect import expect, expect_close, wrong
-from grader.checks.products import BATCHED, BROADCAST, PLAIN, exact, expect_unchanged, upstream
+from grader.checks.products import BATCHED, BROADCAST, PLAIN, apply, exact, expect_unchanged, upstream
 from grader.models import Evidence, Rubric
 
 
@@ -14,16 +17,21 @@ from grader.models import Evidence, Rubric
 def check_tensors_are_kept_with_save_for_backward(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence
 ) -> None:
-    """MatMul is an autograd Function; backward reads what save_for_backward kept, and notices a changed operand."""
+    """MatMul is an autograd Function; backward computes with what save_for_backward kept, and notices a changed
+    operand."""
     a, b = PLAIN[0]
     A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
     tensors = {"A": A, "B": B, "dC": dC}
-    answer, _ = candidate.call("saved", {}, tensors)
+    answer, out = candidate.call("saved", {}, tensors)
     evidence["detail"] = f"saved {answer.get('packed')}, read {answer.get('unpacked')}"[:500]
     expect(answer.get("is_function") is True, "MatMul is not a subclass of torch.autograd.Function")
     expect(answer.get("inside") is False, "forward builds a graph: backward is autograd's, not its own")
     expect(bool(answer.get("packed")), "forward keeps no tensor with save_for_backward")
     expect(bool(answer.get("unpacked")), "backward reads no tensor that save_for_backward kept")
+    for name in "AB":  # read with other values, they must make other gradients
+        kept, other = out.get(f"d{name}"), out.get(f"other_d{name}")
+        used = kept is None or other is None or not torch.equal(kept, other)
+        expect(used, f"the gradient of {name} does not depend on the tensors that save_for_backward kept")
     _, *want = exact(A, B, dC)
     for which in "AB":
         answer, out = candidate.call("changed", {"which": which}, tensors)
@@ -53,7 +61,7 @@ def check_no_gradient_is_computed_in_vain(candidate: Candidate, draw: Draw, evid
             try:
                 answer, _ = candidate.call("work", {"needs": needs}, tensors)
             except CandidateFault:
-                if (a, b) == PLAIN[0]:
+                if (a, b) == PLAIN[0] or works(candidate, tensors):
                     raise
                 return  # that batches are multiplied at all is another claim
             none, count = answer.get("none"), answer.get("work")
@@ -70,3 +78,12 @@ def check_no_gradient_is_computed_in_vain(candidate: Candidate, draw: Draw, evid
                 work[label] < work["both"] or not work["both"],
                 f"backward computes as much for {label} alone ({work[label]} operations) as for both ({work['both']})",
             )
+
+
+def works(candidate: Candidate, tensors: dict[str, Tensor]) -> bool:
+    """Tell whether these operands are multiplied and differentiated at all, with nobody watching."""
+    try:
+        apply(candidate, tensors["A"], tensors["B"], tensors["dC"])
+    except CandidateFault:
+        return False
+    return True

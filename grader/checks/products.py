@@ -23,7 +23,8 @@ PLAIN: list[tuple[Shape, Shape]] = [
     ((2, 7), (7, 7)),
     ((4, 1), (1, 5)),
     ((4, 4), (4, 4)),
-    ((131, 67), (67, 129)),  # larger than any tile, and no multiple of one
+    ((131, 67), (67, 129)),  # larger than any tile; what is left over differs, one row or column too
+    ((65, 129), (129, 33)),
 ]
 BATCHED: list[tuple[Shape, Shape]] = [
     ((2, 5, 3), (2, 3, 4)),
@@ -31,6 +32,7 @@ BATCHED: list[tuple[Shape, Shape]] = [
     ((1, 4, 2), (1, 2, 3)),
     ((2, 3, 2, 4, 3), (2, 3, 2, 3, 2)),
     ((37, 3, 2), (37, 2, 3)),
+    ((3, 33, 17), (3, 17, 65)),
 ]
 # Every way in which sizes are one, or equal to each other and to the batch's.
 SMALL: list[tuple[Shape, Shape]] = [((m, k), (k, n)) for m, k, n in product((1, 2, 3), repeat=3)]
@@ -185,7 +187,8 @@ def upstream(draw: Draw, A: Shape, B: Shape, dtype: torch.dtype = torch.float64)
 def expect_unchanged(candidate: Candidate, draw: Draw) -> list[Any]:
     """Demand that operands and dC are what they were, bit by bit. Gives which of them torch saw written to."""
     written: list[Any] = []
-    for a, b in (PLAIN[0], PLAIN[-1]):  # of many numbers some change by being scaled and scaled back
+    # One where dC would fit as a buffer for dA; one of many numbers, some of which change by being scaled and back.
+    for a, b in (PLAIN[0], ((4, 4), (4, 4)), PLAIN[-1]):
         given = {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)}
         answer, out = candidate.call("apply", how(given, after=True), given)
         for name, tensor in given.items():

@@ -167,11 +167,11 @@ class Server:
         return {}, out
 
     def do_saved(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
-        """Watch the tensors that forward saves and backward reads."""
+        """Watch the tensors that forward saves and backward reads: the gradients, and those with other values read."""
         packed: list[list[int]] = []
         unpacked: list[int] = []
         forward = getattr(inspect.unwrap(self.function.forward), "__code__", None)
-        inside = False
+        inside = changed = False
 
         def pack(tensor: Tensor) -> tuple[int, Tensor]:
             nonlocal inside
@@ -182,14 +182,17 @@ class Server:
 
         def unpack(item: tuple[int, Tensor]) -> Tensor:
             unpacked.append(item[0])
-            return item[1]
+            return item[1] + 1 if changed and item[1].is_floating_point() else item[1]
 
-        A, B = (tensors[n].detach().requires_grad_() for n in NAMES)
+        operands = [tensors[n].detach().requires_grad_() for n in NAMES]
+        out: dict[str, Tensor] = {}
         with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
-            C = self.function.apply(A, B)
-        differentiate(C, [A, B], tensors["dC"])
+            C = self.function.apply(*operands)
+        for label, changed in (("d", False), ("other_d", True)):  # noqa: B007 # unpack reads it
+            gradients = differentiate(C, operands, tensors["dC"], retain_graph=True)
+            out |= {label + n: plain(g, n) for n, g in zip(NAMES, gradients, strict=True) if g is not None}
         is_function = isinstance(self.function, type) and issubclass(self.function, torch.autograd.Function)
-        return {"packed": packed, "unpacked": unpacked, "is_function": is_function, "inside": inside}, {}
+        return {"packed": packed, "unpacked": unpacked, "is_function": is_function, "inside": inside}, out
 
     def do_changed(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Change one operand in place between forward and backward; autograd should notice."""

@@ -15,11 +15,16 @@ class Server:
 
     def __init__(self, module: Any) -> None:
         self.module = module
+        self.buffers: dict[tuple[Any, ...], Tensor] = {}
 
     def do_inclusive(self, args: dict[str, Any], tensors: dict[str, Tensor], ask_judge: Any) -> Answer:
         if not hasattr(self.module, "inclusive_scan"):
             raise Unfit("scan.py has no inclusive_scan")
-        xs = tensors["xs"]
+        # Rows of one buffer, filled anew for each scan of this size, as a loop has it.
+        n, *row = tensors["xs"].shape
+        buffer = self.buffers.setdefault((n, *row, tensors["xs"].dtype), tensors["xs"].new_zeros((n + 2, *row)))
+        xs = buffer[2:]
+        xs.copy_(tensors["xs"])
 
         def combine(left: Any, right: Any) -> Tensor:
             answer: Tensor = ask_judge(plain(left, "combine's left"), plain(right, "combine's right"))
