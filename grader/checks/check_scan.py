@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from grader.candidate import Candidate, CandidateFault, tensor_of
+from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw, reference_module
 from grader.checks.expect import expect, expect_close, wrong
@@ -162,3 +162,9 @@ def check_every_prefix_of_the_tiled_product(
         what = f"the prefixes of [{m}, {k}] @ [{k}, {n}] in tiles of {tile}"
         got = tensor_of(out, "out", what, tuple(want.shape), A.dtype)
         expect_close(got, want, rubric.tolerances.matmul_float64, what, "[tile, i, j]", evidence)
+    A, B = draw.normal(3, 0), draw.normal(0, 2)
+    try:
+        _, out = candidate.call("tiled", {"tile": 2}, {"A": A, "B": B}, may_raise=True)
+    except RaisedError:
+        return  # whoever refuses to tile nothing says nothing wrong
+    tensor_of(out, "out", "the prefixes of [3, 0] @ [0, 2]", (0, 3, 2), A.dtype)
