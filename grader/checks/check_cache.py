@@ -12,7 +12,7 @@ from torch import Tensor
 from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import Draw, GPTCase
-from grader.checks.check_gpt import LONGEST, Once, expect_moves, expect_sees_prefix
+from grader.checks.check_gpt import LONGEST, Once, expect_moves, expect_sees_prefix, two_passes
 from grader.checks.expect import expect, expect_close, expect_finite, wrong
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
@@ -47,11 +47,7 @@ def live_model(candidate: Candidate, draw: Draw, once: Once, case: GPTCase) -> R
 def wet_model(candidate: Candidate, draw: Draw, case: GPTCase) -> RemoteGPT:
     """Build the case's model with dropout, but without where it is at work in eval mode."""
     wet, idx = RemoteGPT(candidate, case, dropout=0.2), draw.tokens(case.vocab, 2, draw.integer(5, 12))
-    passes = []
-    for _ in range(2):
-        candidate.seed = draw.untold(1, 2**31)
-        passes.append(wet.forward(idx))
-    return wet if torch.equal(*passes) else RemoteGPT(candidate, case)
+    return wet if torch.equal(*two_passes(wet, draw, idx)) else RemoteGPT(candidate, case)
 
 
 def own_logits(model: RemoteGPT, idx: Tensor, changed: int | None = None, atol: float = 0.0) -> Tensor:
@@ -74,11 +70,14 @@ def check_prefill_equals_forward(
 ) -> None:
     """prefill's logits equal the submission's own forward, at every position of short prompts and long ones."""
     atol = rubric.tolerances.logits_float32
-    for block, lengths in ((None, (draw.integer(13, 25), 1, None)), (LONGEST, (draw.integer(300, LONGEST),))):
-        case = draw.gpt(positions) if block is None else draw.gpt(positions, block_size=block)
+    short, long = draw.gpt(positions), draw.gpt(positions, block_size=LONGEST)
+    for case, rows, lengths in (
+        (short, short.batch, (draw.integer(13, 25), 1, short.block)),
+        (long, 2, (draw.integer(300, LONGEST),)),
+    ):
         model = live_model(candidate, draw, once, case)
         for length in lengths:
-            idx, changed = draw.alike(case.vocab, case.batch if block is None else 2, length or case.block)
+            idx, changed = draw.alike(case.vocab, rows, length)
             want = own_logits(model, idx, changed, atol)
             expect_close(model.prefill(idx), want, atol, "a prefill logit", "[b, t, v]", evidence)
         other = wet_model(candidate, draw, GPTCase(case.config, draw.weights(case.config), case.batch))
@@ -161,13 +160,12 @@ def check_cached_generation_equals_uncached(
 
 def expect_same_with_cache(model: RemoteGPT, draw: Draw, idx: Tensor, new: int) -> None:
     """Demand that idx [B, T] goes on with the same tokens with the cache as without."""
-    others = (
-        new == 0 or idx.size(1) + new > model.case.block
-    )  # gpt.greedy's claim, that it stops; gpt.window's, that it slides
+    # That it stops at none is gpt.greedy's claim; that it slides, gpt.window's.
+    others = new == 0 or idx.size(1) + new > model.case.block
     try:
         uncached = model.generate(idx, new, use_cache=False, may_raise=others).tokens
     except CandidateFault:
-        if others and model.is_there:
+        if others and model.candidate.is_alive:
             return
         raise
     model.candidate.seed = draw.untold(1, 2**31)  # what is drawn at random must not agree by chance

@@ -291,13 +291,19 @@ def check_dropout_is_gated_by_mode(
         expect_dropout(model, draw, idx, f"with dropout {p}", train=True)
 
 
-def expect_dropout(model: RemoteGPT, draw: Draw, idx: Tensor, when: str, train: bool | None) -> None:
-    """Demand that two passes differ, and not by mere noise."""
+def two_passes(model: RemoteGPT, draw: Draw, idx: Tensor, train: bool | None = False) -> list[Tensor]:
+    """Give the logits of idx [B, T] twice, each time with other random numbers."""
     passes = []
     for _ in range(2):
         model.candidate.seed = draw.untold(1, 2**31)
         passes.append(model.forward(idx, train=train))
-    apart, spread = float((passes[0] - passes[1]).abs().max()), float(passes[0].std())
+    return passes
+
+
+def expect_dropout(model: RemoteGPT, draw: Draw, idx: Tensor, when: str, train: bool | None) -> None:
+    """Demand that two passes differ, and not by mere noise."""
+    one, two = two_passes(model, draw, idx, train)
+    apart, spread = float((one - two).abs().max()), float(one.std())
     what = f"{when} two train passes differ by {apart:.2g} at a spread of the logits of {spread:.2g}"
     expect(apart > APART * spread, f"{what}: dropout does nothing")
 

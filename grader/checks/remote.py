@@ -37,11 +37,6 @@ class RemoteGPT:
         args = {"model": self.name, "config": config, "dtype": str(dtype).removeprefix("torch.")}
         candidate.call("build", args, {n: w.to(dtype) for n, w in case.weights.items()})
 
-    @property
-    def is_there(self) -> bool:
-        """Whether the process that holds it still answers."""
-        return self.candidate.is_alive
-
     def load(self, weights: dict[str, Tensor]) -> None:
         self.candidate.call("load", {"model": self.name}, {n: w.to(self.dtype) for n, w in weights.items()})
 
@@ -49,26 +44,31 @@ class RemoteGPT:
         self, idx: Tensor, *, train: bool | None = False, strict_dtype: bool = False, may_raise: bool = False
     ) -> Tensor:
         """idx [B, T] -> logits [B, T, V]; train None leaves the model in the mode that it is in."""
-        args = {"model": self.name, "train": train, "gradients": False}
-        _, out = self.candidate.call("forward", args, {"idx": idx}, may_raise=may_raise)
+        out = self.run(idx, train=train, may_raise=may_raise)
         shape = (*idx.shape, self.case.vocab)
         return tensor_of(out, "logits", "forward's logits", shape, self.dtype if strict_dtype else None)
 
-    def run(self, idx: Tensor, *, may_raise: bool = False) -> dict[str, Tensor]:
-        """Run forward on idx [B, T]; what its logits are like is another claim."""
-        args = {"model": self.name, "train": False, "gradients": False}
-        return self.candidate.call("forward", args, {"idx": idx}, may_raise=may_raise)[1]
+    def run(
+        self,
+        idx: Tensor,
+        *,
+        train: bool | None = False,
+        targets: bool = False,
+        gradients: bool = False,
+        may_raise: bool = False,
+    ) -> dict[str, Tensor]:
+        """Run forward on idx [B, T], with itself as targets or without; what comes out is not looked at yet."""
+        args = {"model": self.name, "train": train, "gradients": gradients}
+        tensors = {"idx": idx} | ({"targets": idx.clone()} if targets else {})
+        return self.candidate.call("forward", args, tensors, may_raise=may_raise)[1]
 
     def loss(self, idx: Tensor) -> Tensor:
         """idx [B, T] -> loss []"""
-        args = {"model": self.name, "train": False, "gradients": False}
-        _, out = self.candidate.call("forward", args, {"idx": idx, "targets": idx.clone()})
-        return tensor_of(out, "loss", "the loss", ())
+        return tensor_of(self.run(idx, targets=True), "loss", "the loss", ())
 
     def gradients(self, idx: Tensor, *, train: bool = False) -> dict[str, Tensor]:
         """idx [B, T] -> gradients of the loss by parameter (zeros where backward left none)"""
-        args = {"model": self.name, "train": train, "gradients": True}
-        _, out = self.candidate.call("forward", args, {"idx": idx, "targets": idx.clone()})
+        out = self.run(idx, train=train, targets=True, gradients=True)
         return {
             name: tensor_of(out, "grad." + name, f"gradient of {name}", tuple(w.shape))
             if "grad." + name in out

@@ -142,11 +142,11 @@ class Server:
         return {}, {f"d{n}": plain(g, f"the gradient of {n}") for n, g in zip(NAMES, gradients, strict=True)}
 
     def do_square(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
-        """Multiply a tensor by itself: the product and its gradient."""
+        """Multiply a tensor by itself: its gradient."""
         X = tensors["X"].detach().requires_grad_()
         C = self.function.apply(X, X)
         (gradient,) = differentiate(C, [X], tensors["dC"])
-        return {}, {"C": plain(C, "MatMul.apply(X, X)"), "dX": plain(gradient, "the gradient of X")}
+        return {}, {"dX": plain(gradient, "the gradient of X")}
 
     def do_nudged(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Apply, change A where it lies, as gradcheck and optimizers do, and apply again: the second product."""
