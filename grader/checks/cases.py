@@ -18,6 +18,7 @@ from torch import Tensor
 
 from grader.project import REFERENCE
 
+LONGEST = 1024  # tokens, that the contract allows
 # (layers, heads, head size, vocabulary, block size, batch): pairwise different in each row, heads > 1.
 SHAPES = ((2, 3, 8, 29, 41, 5), (3, 2, 10, 31, 37, 4), (2, 5, 6, 27, 43, 3))
 
@@ -88,6 +89,11 @@ class Draw:
         digest = hashlib.sha256(f"{self._key}:untold:{self._untold}".encode()).digest()
         return low + int.from_bytes(digest[:8], "big") % (high - low + 1)
 
+    def apart(self) -> Draw:
+        """Give another stream, which nothing drawn from this one gives away: a generator's seed can be found in seconds
+        from what it gave."""
+        return Draw(self.untold(0, 2**62), self._key)
+
     def integer(self, low: int, high: int) -> int:
         """Give an integer in low .. high, both included."""
         return int(torch.randint(low, high + 1, (), generator=self.generator))
@@ -124,6 +130,10 @@ class Draw:
         config = {"vocab_size": vocab, "block_size": block, "n_layer": layers, "n_head": heads, "n_embd": heads * size}
         config |= {"positions": positions} | changes
         return GPTCase(config, self.weights(config, kind), batch)
+
+    def longest(self, positions: str) -> GPTCase:
+        """Draw a model for LONGEST tokens, small otherwise: they cost their square for each layer and head."""
+        return self.gpt(positions, block_size=LONGEST, n_layer=2, n_head=2, n_embd=20)
 
     def weights(self, config: dict[str, Any], kind: str = "ordinary") -> dict[str, Tensor]:
         """Draw weights under the contract's names, float32."""

@@ -35,9 +35,9 @@ class CountWork(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-def shifted(x: Tensor, by: float) -> Tensor:
-    """Change every entry, and not in a way that a product could be carried over."""
-    return (x + by).abs()
+def shifted(x: Tensor, by: float, middle: float) -> Tensor:
+    """Change every entry, and not in a way that a product could be carried over; some get each sign."""
+    return (x + by).abs() - middle
 
 
 class Feed(torch.autograd.Function):
@@ -167,7 +167,8 @@ class Server:
         return {}, out
 
     def do_saved(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
-        """Watch the tensors that forward saves and backward reads: the gradients, and those with other values read."""
+        """Watch the tensors that forward saves and backward reads: the gradients, and those of another graph
+        where other values are read."""
         packed: list[list[int]] = []
         unpacked: list[int] = []
         forward = getattr(inspect.unwrap(self.function.forward), "__code__", None)
@@ -186,10 +187,12 @@ class Server:
 
         operands = [tensors[n].detach().requires_grad_() for n in NAMES]
         out: dict[str, Tensor] = {}
-        with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
-            C = self.function.apply(*operands)
-        for label, changed in (("d", False), ("other_d", True)):  # noqa: B007 # unpack reads it
-            gradients = differentiate(C, operands, tensors["dC"], retain_graph=True)
+        for label, changed in (("other_d", True), ("d", False)):  # noqa: B007 # unpack reads it
+            packed.clear()
+            unpacked.clear()
+            with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
+                C = self.function.apply(*operands)
+            gradients = differentiate(C, operands, tensors["dC"])
             out |= {label + n: plain(g, n) for n, g in zip(NAMES, gradients, strict=True) if g is not None}
         is_function = isinstance(self.function, type) and issubclass(self.function, torch.autograd.Function)
         return {"packed": packed, "unpacked": unpacked, "is_function": is_function, "inside": inside}, out
@@ -234,7 +237,7 @@ class Server:
         came out is; the judge holds the clock."""
         results = []
         for kept in self.timed:
-            A, B, dC = (shifted(x, args["shift"]) for x in kept)
+            A, B, dC = (shifted(x, args["shift"], args["middle"]) for x in kept)
             a, b = A.requires_grad_(), B.requires_grad_()
             C = self.function.apply(a, b)
             dA, dB = differentiate(C, [a, b], dC)

@@ -1,5 +1,5 @@
 # /// attack
-# tries = "patches the worker so that a timed run does noserver, and the work is done when its results are fetched"
+# tries = "patches the worker so that a timed run does nothing, and the work is done when its results are fetched"
 # only = "matmul.timing"
 # fails = ["matmul.timing"]
 # docker = true

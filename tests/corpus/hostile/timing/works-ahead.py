@@ -27,7 +27,7 @@ PUT, RUN = server.do_put, server.do_run
 
 def put(self, args, tensors, call_back):
     answer = PUT(self, args, tensors, call_back)
-    self.known = RUN(self, {"shift": 0.0}, {}, call_back)
+    self.known = RUN(self, {"shift": 0.0, "middle": 0.8}, {}, call_back)
     return answer
 
 server.do_put = put
