@@ -30,6 +30,7 @@ from grader import __version__, score, scratch
 from grader.errors import GraderError, HarnessError
 from grader.models import Event, Frozen, Job, RunInfo, Scorecard
 from grader.project import PACKAGE
+from grader.sandbox.base import ALLOCATOR
 
 if TYPE_CHECKING:
     from grader.grade import Brought
@@ -145,11 +146,12 @@ def _start_server() -> None:
 
 
 def environment() -> dict[str, str]:
-    """Give a child's environment: ours, without what steers Python or pytest, and with the way to this package."""
+    """Give a child's environment: ours, without what steers Python or pytest, with the way to this package, and with
+    the sandbox's allocator, so that times on both sides compare."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(SCRUBBED)}
     if (PACKAGE.parent / "pyproject.toml").is_file():  # a checkout, which need not be installed
         kept["PYTHONPATH"] = str(PACKAGE.parent)
-    return kept
+    return kept | ALLOCATOR
 
 
 @contextlib.contextmanager

@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "preload": {"grade", "judge"},
     "scratch": set(),
     "capacity": set(),
-    "batch": {"grade", "preload", "score", "scratch"},
+    "batch": {"grade", "preload", "sandbox", "score", "scratch"},
     "executor": {"batch", "capacity", "sandbox"},
     "cluster": {"batch", "capacity", "grade"},
     "cli": {

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
-from grader.checks.cases import Draw, GPTCase
-from grader.checks.check_gpt import LONGEST, Once, expect_moves, expect_sees_prefix, two_passes
+from grader.checks.cases import LONGEST, Draw, GPTCase
+from grader.checks.check_gpt import Once, expect_moves, expect_sees_prefix, two_passes
 from grader.checks.expect import expect, expect_close, expect_finite, wrong
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
@@ -70,7 +70,7 @@ def check_prefill_equals_forward(
 ) -> None:
     """prefill's logits equal the submission's own forward, at every position of short prompts and long ones."""
     atol = rubric.tolerances.logits_float32
-    short, long = draw.gpt(positions), draw.gpt(positions, block_size=LONGEST)
+    short, long = draw.gpt(positions), draw.longest(positions)
     for case, rows, lengths in (
         (short, short.batch, (draw.integer(13, 25), 1, short.block)),
         (long, 2, (draw.integer(300, LONGEST),)),
@@ -109,7 +109,7 @@ def check_decode_equals_forward_to_the_far_end(
     candidate: Candidate, draw: Draw, once: Once, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
     """Through all lengths that the contract allows, to 1,024 tokens, one token decoded equals forward."""
-    case, atol = draw.gpt(positions, block_size=LONGEST), rubric.tolerances.logits_float32
+    case, atol = draw.longest(positions), rubric.tolerances.logits_float32
     model = live_model(candidate, draw, once, case)
     idx, changed = draw.alike(case.vocab, 2, LONGEST)
     want = own_logits(model, idx, changed, atol)
@@ -134,7 +134,7 @@ def check_chunked_decode_equals_forward(
         got = model.decode_in_chunks(idx, chunks)
         what = f"a logit decoded in chunks {chunks}"
         expect_close(got, want[:, chunks[0] :], atol, what, DECODED, evidence)
-    case = draw.gpt(positions, block_size=LONGEST)
+    case = draw.longest(positions)
     model = live_model(candidate, draw, once, case)
     idx, changed = draw.alike(case.vocab, 2, LONGEST)
     want = own_logits(model, idx, changed, atol)
@@ -153,7 +153,7 @@ def check_cached_generation_equals_uncached(
     own_logits(model, *draw.alike(case.vocab, case.batch, draw.integer(8, 17)), rubric.tolerances.logits_float32)
     for length, new in ((5, 12), (13, 16), (21, 5), (1, 3), (6, 0)):
         expect_same_with_cache(model, draw, draw.tokens(case.vocab, case.batch, length), new)
-    long = draw.gpt(positions, block_size=LONGEST)
+    long = draw.longest(positions)
     expect_same_with_cache(live_model(candidate, draw, once, long), draw, draw.tokens(long.vocab, 1, 9), 50)
     once(("moves", positions), lambda: expect_moves(live_model(candidate, draw, once, case), case, draw))
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from grader import fixtures
 from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
-from grader.checks.cases import Draw, GPTCase
+from grader.checks.cases import LONGEST, Draw, GPTCase
 from grader.checks.expect import expect, expect_close, expect_finite, expect_tokens, wrong
 from grader.checks.remote import Generated, RemoteGPT
 from grader.models import Evidence, Rubric, jsonable
@@ -21,7 +21,6 @@ Once = Callable[[Any, Callable[[], None]], None]
 
 # A logit may differ by this much when only later tokens changed: rounding, which sharp attention amplifies.
 LEAK = {"ordinary": 6e-5, "far": 5e-4, "sharp": 2e-3}
-LONGEST = 1024
 UNUSUAL = ((1, 1, 22, 300, 19), (6, 7, 2, 17, 23))  # layers, heads, head size, vocabulary, block size
 TEXT = 18  # characters of each golden text that are generated: enough to read
 APART = 0.02  # of the logits' spread: what dropout moves them by, at the least
@@ -174,7 +173,7 @@ def check_long_sequences_equal_the_reference(
 ) -> None:
     """Over sequences up to the longest that the contract allows, 1,024 tokens, and of a length that no tile fits, the
     logits still equal the reference's."""
-    case = draw.gpt(positions, block_size=LONGEST)
+    case = draw.longest(positions)
     model = RemoteGPT(candidate, case)
     for length in (65, 129, LONGEST):
         idx = draw.tokens(case.vocab, 1, length)
@@ -242,7 +241,7 @@ def check_loss_equals_the_reference(
     """With unshifted targets the loss is the mean next-token cross-entropy, as the reference's."""
     case = draw.gpt(positions)
     model, reference = RemoteGPT(candidate, case), case.reference()
-    long = draw.gpt(positions, block_size=LONGEST)
+    long = draw.longest(positions)
     for batch, length in ((case.batch, draw.integer(11, 25)), (2, 2), (1, case.block), (2, draw.integer(600, LONGEST))):
         if length > case.block:
             case, model, reference = long, RemoteGPT(candidate, long), long.reference()
