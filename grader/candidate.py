@@ -150,10 +150,10 @@ class Candidate:
             kind, data = self._next_chunk(deadline)
             ready = wire.parse_header(data) if kind == wire.READY else {}
         except (Deadline, SandboxGone, wire.WireError) as error:
-            self._leave()
+            self.leave()
             raise SandboxLost(f"the sandbox did not start within {self.limits.start_s:g} s: {error}") from error
         if ready.get("nonce") != nonce:
-            self._leave()
+            self.leave()
             raise HarnessError("the worker did not answer the judge's nonce")
         self.worker_torch = str(ready.get("torch"))[:100]
 
@@ -178,9 +178,9 @@ class Candidate:
         self._closed = True
         for sibling in self._siblings:
             sibling.close()
-        self._leave()
+        self.leave()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Take the sandbox down; the next call starts another."""
         if self.room:
             self.room.close()
@@ -218,7 +218,7 @@ class Candidate:
                     kind, data = self._next_chunk(deadline)
                     self._note(kind, data, keep=False)
             except (Deadline, SandboxGone, wire.WireError):
-                self._leave()
+                self.leave()
         self._alive = False
 
     # --- one call ---------------------------------------------------------------------------------------------------
@@ -270,11 +270,11 @@ class Candidate:
             self._spawn(part)
         except (Deadline, SandboxGone, wire.WireError):
             # The worker's parent is gone or stuck: what the last child did. Go on in a fresh sandbox, once.
-            self._leave()
+            self.leave()
             try:
                 self._spawn(part)
             except (Deadline, SandboxGone, wire.WireError) as error:
-                self._leave()
+                self.leave()
                 raise SandboxLost(f"a fresh sandbox starts no process for {part}: {error}") from error
         finally:
             self._left[part] -= time.monotonic() - started
@@ -417,7 +417,7 @@ class Candidate:
                 f"{self.limits.memory_mib} MiB; grade with fewer --jobs, or where more memory is free"
             )
         if how is None:
-            self._leave()
+            self.leave()
             if oom:
                 return CandidateFault(Verdict.memory_limit, self._memory_text(what))
             return CandidateFault(Verdict.runtime_error, f"the sandbox ended during {what}")

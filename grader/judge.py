@@ -8,7 +8,6 @@ import io
 import json
 import traceback
 from collections.abc import Callable, Generator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -38,8 +37,6 @@ class Judge:
         self._worst: dict[str, Verdict] = {}
         self._memory: dict[Any, CandidateFault | None] = {}
         self._evidence: Evidence = {}
-        self._pool = ThreadPoolExecutor(1)
-        self._begun: dict[str, Future[object]] = {}
         self.report: dict[str, Any] = {}
         self.lost: SandboxLost | None = None
 
@@ -87,11 +84,6 @@ class Judge:
 
         return run
 
-    @pytest.fixture
-    def early(self, request: pytest.FixtureRequest) -> Future[object]:
-        """What the check's own work gave, which began when the judge did."""
-        return self._begun[request.node.name]
-
     # --- hooks --------------------------------------------------------------------------------------------------------
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -100,20 +92,10 @@ class Judge:
             for item in items
             if criterion_of(item) in self._order and (not self._only or fnmatch.fnmatch(criterion_of(item), self._only))
         ]
-        wanted.sort(key=lambda item: self._order[criterion_of(item)])
+        wanted.sort(key=lambda item: (is_after_all(item), self._order[criterion_of(item)]))
         items[:] = wanted
         for item in wanted:
             self._left[criterion_of(item)] = self._left.get(criterion_of(item), 0) + 1
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        for item in session.items:
-            mark = item.get_closest_marker("begins_early")
-            if mark is not None:
-                draw = Draw(self._seed, item.name)
-                self._begun[item.name] = self._pool.submit(mark.kwargs["work"], self._candidate, draw)
-
-    def pytest_unconfigure(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def pytest_json_modifyreport(self, json_report: dict[str, Any]) -> None:
         self.report = json_report
@@ -176,6 +158,10 @@ def criterion_of(item: Any) -> str:
     if mark is None:
         raise HarnessError(f"check {item.name} names no criterion")
     return str(mark.args[0])
+
+
+def is_after_all(item: pytest.Item) -> bool:
+    return item.get_closest_marker("after_all") is not None
 
 
 def run(

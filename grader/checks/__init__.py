@@ -6,13 +6,8 @@ They are pytest functions that the judge collects with the configuration beside 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from grader.candidate import Candidate
-    from grader.checks.cases import Draw
 
 
 def criterion(criterion_id: str) -> pytest.MarkDecorator:
@@ -20,9 +15,10 @@ def criterion(criterion_id: str) -> pytest.MarkDecorator:
     return pytest.mark.criterion(criterion_id)
 
 
-def begins_early(work: Callable[[Candidate, Draw], object]) -> pytest.MarkDecorator:
-    """Run work beside the checks before this one; the check takes its result from the fixture `early`."""
-    return pytest.mark.begins_early(work=work)
+def after_all(check: Callable[..., None]) -> Callable[..., None]:
+    """Run a check when all others are done: it shows a submission's code what none of them may come to know."""
+    marked: Callable[..., None] = pytest.mark.after_all(check)
+    return marked
 
 
 both_schemes = pytest.mark.parametrize("positions", ["learned", "rope"])

@@ -20,6 +20,7 @@ from grader.models import Evidence, Rubric
 KEPT = 1e-4  # an entry of a cached prefix may move by this much: rounding
 MOVED = 10  # tolerances by which logits move, at the least, with a token before them
 DECODED = "[b, decoded t, v]"
+VALUE = 1e-3  # what values and logits that are the reference's own may differ by
 TIE = 1e-3  # where a submission's own two best logits are nearer than this, either token is right
 EDGES = (64, 128, 256, 512, LONGEST)  # where tiles, pages and buffers end
 CHUNKS = [50, 40, 3, 100, 130, 200, 2, 260, 239]  # across each of these, to the last
@@ -196,17 +197,26 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case)
     idx, changed = draw.alike(case.vocab, case.batch, 12)
-    model.fill(idx[:, :7])
+    with torch.no_grad():
+        want, reference = case.reference().prefill(idx)
+    said = model.fill(idx[:, :7])
     after = expect_layout(model, 7, evidence)
+    expect_not_swapped(after, reference)
+    right = says(said, want[:, :7])
     for length, new in ((7, 1), (8, 4)):
+        if right:
+            expect_own_values(after, reference)
         before = after
-        model.extend(idx[:, length : length + new])
+        said = model.extend(idx[:, length : length + new])
+        right = right and says(said, want[:, length : length + new])
         after = expect_layout(model, length + new, evidence)
         for layer, (old, grown) in enumerate(zip(before, after, strict=True)):
             for name, was, now in zip("KV", old, grown, strict=True):
                 # Recomputed is kept too, to rounding: what that costs is another claim.
                 what = f"{name} of layer {layer}: the cached prefix"
                 expect_close(now[:, :, :length], was, KEPT, what, "[b, h, t, d]")
+    if right:
+        expect_own_values(after, reference)
     for layer in range(1, len(after)):
         for name, one, two in zip("KV", after[0], after[layer], strict=True):
             expect(not torch.equal(one, two), f"layers 0 and {layer} share one {name}")
@@ -214,7 +224,6 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
         for name, tensor in zip("KV", pair, strict=True):
             moved = float((tensor[0] - tensor[1]).abs().max())
             expect(moved > KEPT, f"{name} of layer {layer} does not follow the token at position {changed}")
-    expect_not_swapped(case, idx, after)
     double = RemoteGPT(candidate, case, torch.float64)
     try:
         double.fill(idx[:, :5], may_raise=True)
@@ -254,14 +263,30 @@ def expect_layout(model: RemoteGPT, length: int, evidence: Evidence) -> list[tup
     return pairs
 
 
-def expect_not_swapped(case: GPTCase, idx: Tensor, pairs: list[tuple[Tensor, Tensor]]) -> None:
+Pairs = list[tuple[Tensor, Tensor]]  # (K, V) by layers
+
+
+def expect_not_swapped(pairs: Pairs, reference: Pairs) -> None:
     """Fail a pair in the order (V, K): the first layer's values are where its keys should be."""
-    with torch.no_grad():
-        _, reference = case.reference().prefill(idx)
     first, second = pairs[0]
-    values = reference[0][1]
-    if torch.allclose(first, values, atol=1e-3) and not torch.allclose(second, values, atol=1e-3):
+    values = reference[0][1][:, :, : first.size(2)]
+    if torch.allclose(first, values, atol=VALUE) and not torch.allclose(second, values, atol=VALUE):
         raise wrong("the pairs come as (V, K), not (K, V)")
+
+
+def says(out: dict[str, Tensor], want: Tensor) -> bool:
+    """Tell whether the logits in a reply are the reference's."""
+    logits = out.get("logits")
+    return logits is not None and logits.shape == want.shape and torch.allclose(logits.float(), want, atol=VALUE)
+
+
+def expect_own_values(pairs: Pairs, reference: Pairs) -> None:
+    """Fail values that are not what the layers attend to, of a model that has said nothing wrong so far: such pairs are
+    for show. Keys may be kept unturned, or scaled."""
+    for layer, ((_, shown), (_, values)) in enumerate(zip(pairs, reference, strict=True)):
+        error = (shown - values[:, :, : shown.size(2)]).abs().max()
+        what = f"V of layer {layer} is not what that layer attends to"
+        expect(bool(error < VALUE), what, max_abs_diff=float(error))
 
 
 @criterion("cache.batch")

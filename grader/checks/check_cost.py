@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.candidate import Candidate, RaisedError, tensor_of
+from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw, GPTCase
 from grader.checks.expect import expect, expect_close
@@ -24,6 +24,7 @@ SHORT = 64
 LONG = {1: 1000, 2: 560}  # tokens of a prefix, by rows
 WHOLE = 0.8  # of a recompute for each token, the prompt included; one taken in a token at a time comes to 0.3 to 0.5
 STEPS = 4  # decode steps timed as one, so that a recompute now and then shows
+ROUNDING = 10  # tolerances
 MIDDLE = 0.8  # of the operands' sizes, about: products of such as have both signs cannot be summed without being made
 SIZES = {"vocab_size": 65, "block_size": 1100, "n_layer": 2, "n_head": 4, "n_embd": 256}
 
@@ -37,41 +38,71 @@ def check_decode_step_is_linear(candidate: Candidate, draw: Draw, rubric: Rubric
     model, reference, clock = RemoteGPT(candidate, case), case.reference(), Clock(candidate)
     prefix = {rows: draw.tokens(case.vocab, 2, length) for rows, length in LONG.items()}
     evidence["cost"] = curve(model, reference, clock, draw.tokens(case.vocab, 1, 4 * SHORT + 2), config)
-    told: dict[int, tuple[Tensor, Tensor]] = {}  # by rows, what was decoded last and its logits
-
-    def steps(rows: int, count: int) -> list[tuple[Tensor, Tensor]]:
-        """Decode, each token told after the last one's logits: what is known before can be prepared."""
-        made = []
-        for _ in range(count):
-            token = torch.tensor([[draw.untold(0, case.vocab - 1)]]).expand(rows, 1)
-            made.append((token, model.decode(token)))
-        return made
-
-    def recompute(rows: int) -> None:
-        with torch.no_grad():
-            reference(prefix[rows][:rows])
+    told: list[tuple[int, Tensor, Tensor, Tensor]] = []  # rows, prefix and tokens, their logits, and the reference's
 
     def pair(rows: int) -> float:
+        """Decode, each token told after the last one's logits: what is known before can be prepared."""
+        tokens, logits = [], []
+
+        def steps(count: int) -> None:
+            for _ in range(count):
+                tokens.append(torch.tensor([[draw.untold(0, case.vocab - 1)]]).expand(rows, 1))
+                logits.append(model.decode(tokens[-1]))
+
         model.fill(prefix[rows][:rows])
-        made = steps(rows, 1)
-        theirs = clock.remote(lambda: made.extend(steps(rows, STEPS))) / STEPS
-        told[rows] = torch.cat([token for token, _ in made], 1), torch.cat([logits for _, logits in made], 1)
-        return theirs / clock.local(partial(recompute, rows))
+        steps(1)
+        theirs = clock.remote(lambda: steps(STEPS)) / STEPS
+        whole = torch.cat([prefix[rows][:rows], *tokens], 1)
+        ours, known = timed_recompute(clock, reference, whole)
+        told.append((rows, whole, torch.cat(logits, 1), known))
+        return theirs / ours
 
     what = "a decode step over a recompute of its prefix"
     pairs: list[Callable[[], float]] = [partial(pair, 1), if_served(partial(pair, 2))]
     expect_ratios_below(rubric.tolerances.decode_cost_ratio, what, pairs, evidence)
-    # Asked of another process, which was not told what the timed one said.
+    # Asked of another process, which was not told what the timed one said; and of every pair, or some could be wrong.
     candidate.enter("cache", {})
     judge, atol = RemoteGPT(candidate, case), rubric.tolerances.logits_float32
-    same = told[1][0].expand(2, -1)  # after two prefixes
-    want = judge.forward(torch.cat([prefix[1], same], 1))[:, LONG[1] :]
-    expect_close(told[1][1], want[:1], atol, "a logit of the timed steps", "[b, decoded t, v]", evidence)
-    apart = not torch.equal(want[0], want[1])
-    expect(apart, "forward's logits do not depend on the prefix, so there is nothing that a cache could save")
-    if 2 in told:  # the first row's: that rows do not mix is another claim
-        want = judge.forward(torch.cat([prefix[2][:1], told[2][0][:1]], 1))[:, LONG[2] :]
-        expect_close(told[2][1][:1], want, atol, "a logit of two rows' timed steps", "[b, decoded t, v]", evidence)
+    for rows, whole, logits, known in told:  # of several rows the first: that rows do not mix is another claim
+        own = judge.forward(whole[:1])
+        expect_close(
+            logits[:1], own[:, LONG[rows] :], atol, "a logit of the timed steps", "[b, decoded t, v]", evidence
+        )
+        expect_no_other_model(candidate, draw, case, own, known[:1], atol)
+    rows, whole, *_ = told[0]
+    last = [judge.forward(torch.cat([start, whole[:1, LONG[rows] :]], 1))[:, -1] for start in prefix[rows][:, None]]
+    expect(not torch.equal(*last), "forward's logits do not depend on the prefix, so a cache has nothing to save")
+
+
+def timed_recompute(clock: Clock, reference: Any, idx: Tensor) -> tuple[float, Tensor]:
+    """Give the seconds that the reference's forward takes for idx [B, T], and its logits [B, T, V]."""
+    made: list[Tensor] = []
+    with torch.no_grad():
+        seconds = clock.local(lambda: made.append(reference(idx)[0]))
+    return seconds, made[0]
+
+
+def expect_no_other_model(
+    candidate: Candidate, draw: Draw, case: GPTCase, own: Tensor, known: Tensor, atol: float
+) -> None:
+    """Fail a model whose forward, own [B, T, V], is not the reference's, known, where it is timed, although it is over
+    as many tokens elsewhere. One that is wrong elsewhere, too, has paid for that, and need only agree with itself."""
+    if is_near(own, known, atol):
+        return
+    other = draw.longest(case.config["positions"])
+    idx = draw.tokens(other.vocab, 1, min(own.size(1), other.block))
+    with torch.no_grad():
+        want = other.reference()(idx)[0]
+    try:
+        same = is_near(RemoteGPT(candidate, other).forward(idx), want, atol)
+    except CandidateFault:
+        return
+    expect(not same, "the model that was timed is not the one that is right elsewhere: its logits are others")
+
+
+def is_near(logits: Tensor, want: Tensor, atol: float) -> bool:
+    """Tell whether logits are the reference's, with room for rounding."""
+    return bool(((logits - want).abs() <= ROUNDING * atol).all())
 
 
 def if_served(pair: Callable[[], float]) -> Callable[[], float]:
@@ -111,27 +142,27 @@ def check_cached_generation_is_linear(candidate: Candidate, draw: Draw, rubric: 
     case = GPTCase(config, draw.weights(config), 2)
     model, reference, clock = RemoteGPT(candidate, case), case.reference(), Clock(candidate)
     few, often = 2, {1: draw.untold(70, 100), 2: draw.untold(30, 40)}  # new tokens, by rows
-    made: list[tuple[int, Tensor]] = []  # rows and tokens
+    made: list[tuple[int, Tensor, Tensor]] = []  # rows, tokens, and the reference's logits of all but the last of them
     wholes: list[float] = []
 
-    def recompute(idx: Tensor) -> None:
-        with torch.no_grad():
-            reference(idx)
-
     def pair(rows: int) -> float:
-        many = often[rows]
-        idx, other = (draw.apart().tokens(case.vocab, rows, LONG[rows]) for _ in range(2))
-        base = clock.local(lambda: recompute(idx))
-        long = clock.remote(lambda: made.append((rows, model.generate(other, many, use_cache=True).tokens)))
+        many, length = often[rows], LONG[rows]
+        idx, other = (draw.apart().tokens(case.vocab, rows, length) for _ in range(2))
+        told: list[Tensor] = []
+        long = clock.remote(lambda: told.append(model.generate(other, many, use_cache=True).tokens))
+        base, known = timed_recompute(clock, reference, told[0][:, :-1])
+        base *= length / (length + many)  # a recompute of the prompt
+        made.append((rows, told[0], known))
         wholes.append(long / many / base)
         if wholes[-1] < rubric.tolerances.decode_cost_ratio / FAR:
             return wholes[-1]  # with all that the prompt costs: far below already
-        short = clock.remote(lambda: model.generate(idx, few, use_cache=True))
+        short = clock.remote(lambda: told.append(model.generate(idx, few, use_cache=True).tokens))
+        with torch.no_grad():
+            made.append((rows, told[1], reference(told[1][:, :-1])[0]))
         return max(0.0, long - short) / (many - few) / base
 
     warm = draw.tokens(case.vocab, 1, SHORT)
     model.generate(warm, few, use_cache=True)
-    recompute(warm)
     what = "a token of cached generation over a recompute"
     pairs: list[Callable[[], float]] = [partial(pair, 1), if_served(partial(pair, 2))]
     expect_ratios_below(rubric.tolerances.decode_cost_ratio, what, pairs, evidence)
@@ -143,15 +174,18 @@ def check_cached_generation_is_linear(candidate: Candidate, draw: Draw, rubric: 
         ratio=round(whole, 4),
         threshold=WHOLE,
     )
-    candidate.enter("cache", {})  # another process, which was not told what the timed one said
+    candidate.enter("cache", {})  # another process, which was not told what the timed one said; and of every pair
     judge = RemoteGPT(candidate, case)
-    for rows, tokens in made[:2]:  # of several rows the first: that rows do not mix is another claim
-        expect_chosen(judge, tokens[:1], LONG[rows])
+    for rows, tokens, known in made:  # of several rows the first: that rows do not mix is another claim
+        own = judge.forward(tokens[:1, :-1])
+        expect_chosen(own, tokens[:1], LONG[rows])
+        expect_no_other_model(candidate, draw, case, own, known[:1], rubric.tolerances.logits_float32)
 
 
-def expect_chosen(model: RemoteGPT, tokens: Tensor, prompt: int) -> None:
-    """Demand that each token generated after the prompt is among the best of the submission's own forward."""
-    logits = model.forward(tokens[:, :-1])[:, prompt - 1 :]  # [B, new, V]
+def expect_chosen(own: Tensor, tokens: Tensor, prompt: int) -> None:
+    """Demand that each of the tokens [B, T] after the prompt is among the best of the submission's own forward, whose
+    logits over all but the last are own [B, T - 1, V]."""
+    logits = own[:, prompt - 1 :]  # [B, new, V]
     chosen = logits.gather(2, tokens[:, prompt:, None])[:, :, 0]
     short = (logits.amax(2) - chosen).max()
     expect(

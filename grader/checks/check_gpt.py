@@ -24,6 +24,7 @@ LEAK = {"ordinary": 6e-5, "far": 5e-4, "sharp": 2e-3}
 UNUSUAL = ((1, 1, 22, 300, 19), (6, 7, 2, 17, 23))  # layers, heads, head size, vocabulary, block size
 TEXT = 18  # characters of each golden text that are generated: enough to read
 APART = 0.02  # of the logits' spread: what dropout moves them by, at the least
+END_TOKENS = (4, 14)  # rows and length of what begins and ends with them
 NOISE = 1e-5  # of a gradient entry that is zero in exact arithmetic
 TIE = 4e-3  # two best logits of a fresh model nearer than this are drawn again
 
@@ -141,9 +142,15 @@ def check_logits_equal_the_reference(
     case = draw.gpt(positions)
     model, atol = RemoteGPT(candidate, case), rubric.tolerances.logits_float32
     first: Tensor | None = None
-    for batch, length in ((case.batch, draw.integer(17, 27)), (2, case.block), (2, 1), (1, 2)):
+    heads, width = case.config["n_head"], case.config["n_embd"]
+    ordinary = ((case.batch, draw.integer(17, 27)), (2, case.block), (2, 1), (1, 2))
+    alike = ((2, heads), (heads, width // heads), (width // heads, heads), (1, width))  # as long as another axis
+    for batch, length in (*ordinary, *alike, END_TOKENS):
         idx = draw.tokens(case.vocab, batch, length)
         first = idx if first is None else first
+        if (batch, length) == END_TOKENS:  # the first and the last of the vocabulary, which are tokens like any other
+            for row, token in enumerate((0, case.vocab - 1)):
+                idx[row, :4], idx[2 + row, -4:] = token, token
         got = model.forward(idx)
         try:
             expect_close(got, logits_of(case, idx), atol, f"a logit of {length} tokens", "[b, t, v]", evidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from grader.checks.products import (
     HALF,
     LAID,
     ONE_SHORT,
+    ONES,
     PLAIN,
     SMALL,
     SMALL_BATCHED,
@@ -40,6 +42,7 @@ from grader.models import Evidence, Rubric, jsonable
 AGAIN = 1e-3  # gradients of one graph may differ by this much: rounding, in whatever precision
 ORDINARY = 1e2  # the size of a gradient beyond which its rounding counts relative to it
 SIZES = ((1e3, 1e-2, 1e4), (1e-4, 1e2, 1e-3))  # of A, B and dC
+FAINT = 2.0**-40  # by which numbers are multiplied without rounding, and far below any tolerance
 
 
 def expect_gradients(
@@ -105,11 +108,13 @@ def check_product_equals_torch(candidate: Candidate, draw: Draw, rubric: Rubric,
             A, B = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype)
             C = apply(candidate, A, B).C
             expect_close(C, torch.matmul(A.double(), B.double()), atol, f"{list(a)} @ {list(b)}", evidence=evidence)
-    for a, b in ONE_SHORT + BOTH_SHORT:
+    for a, b in ONES + ONE_SHORT + BOTH_SHORT:
         A, B = draw.normal(*a), draw.normal(*b)
         C = apply(candidate, A, B).C
         expect_close(C, torch.matmul(A, B), rubric.tolerances.matmul_float64, f"{list(a)} @ {list(b)}")
     a, b = PLAIN[0]
+    A, B, faint = draw.normal(*a), draw.normal(*b), FAINT * rubric.tolerances.matmul_float64
+    expect_close(apply(candidate, FAINT * A, B).C, torch.matmul(FAINT * A, B), faint, "the product of small operands")
     for dtype, relative in HALF.items():
         A, B = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype)
         C = apply(candidate, A, B).C
@@ -135,17 +140,41 @@ def check_2d_gradients_are_exact(candidate: Candidate, draw: Draw, rubric: Rubri
 
 @criterion("matmul.backward")
 def check_gradients_of_any_size_are_exact(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
-    """Large and small operands and upstream gradients have exact gradients, and so has a tensor times itself."""
+    """Operands and upstream gradients, large, small or zero, have exact gradients, and so has a tensor times itself."""
     a, b = PLAIN[0]
     atol = rubric.tolerances.matmul_float64
     for of_a, of_b, of_dc in SIZES:
         A, B, dC = of_a * draw.normal(*a), of_b * draw.normal(*b), of_dc * upstream(draw, a, b)
         expect_gradients(candidate, A, B, dC, atol, {})  # held to what is relative to their size
+    for scale in (FAINT, 0.0):
+        expect_gradients(candidate, draw.normal(*a), draw.normal(*b), scale * upstream(draw, a, b), scale * atol, {})
     X, dC = draw.normal(5, 5), draw.normal(5, 5)
-    _, out = candidate.call("square", {}, {"X": X, "dC": dC})
-    what = "the gradient of X in X @ X"
     _, dA, dB = exact(X, X, dC)
-    expect_close(tensor_of(out, "dX", what, (5, 5), X.dtype), dA + dB, atol, what, evidence=evidence)
+    expect_square(candidate, X, dC, dA + dB, False, atol, evidence)
+    _, dA, dB = exact(X, X.mT, dC)
+    if bears_transposed(candidate, draw, atol):
+        expect_square(candidate, X, dC, dA + dB.mT, True, atol, evidence)
+
+
+def expect_square(
+    candidate: Candidate, X: Tensor, dC: Tensor, want: Tensor, transposed: bool, atol: float, evidence: Evidence
+) -> None:
+    """Demand the gradient of X, which is multiplied by itself or by itself transposed."""
+    _, out = candidate.call("square", {"transposed": transposed}, {"X": X, "dC": dC})
+    what = "the gradient of X in X @ " + ("X.mT" if transposed else "X")
+    expect_close(tensor_of(out, "dX", what, tuple(X.shape), X.dtype), want, atol, what, evidence=evidence)
+
+
+def bears_transposed(candidate: Candidate, draw: Draw, atol: float) -> bool:
+    """Tell whether transposed operands have exact gradients; if not, that is the claim about layouts."""
+    a, b = PLAIN[0]
+    views: dict[str, View] = {"A": [list(a), [1, a[0]], 0], "B": [list(b), [1, b[0]], 0]}
+    A, B = (draw.normal(math.prod(shape)) for shape in (a, b))
+    try:
+        expect_gradients(candidate, A, B, upstream(draw, a, b), atol, {}, views)
+    except CandidateFault:
+        return False
+    return True
 
 
 @criterion("matmul.backward")
@@ -182,13 +211,18 @@ def check_gradcheck_passes(candidate: Candidate, draw: Draw) -> None:
 @criterion("matmul.gradcheck")
 def check_graph_is_differentiated_again(candidate: Candidate, draw: Draw) -> None:
     """As gradcheck does, one graph is differentiated several times: each dC gets its own gradients."""
-    a, b = PLAIN[0]
+    expect_differentiated_again(candidate, draw, *PLAIN[0])
+
+
+def expect_differentiated_again(candidate: Candidate, draw: Draw, a: Shape, b: Shape) -> None:
+    """Demand that one graph gives each of two upstream gradients its own gradients."""
     A, B, dC, other = draw.normal(*a), draw.normal(*b), upstream(draw, a, b), upstream(draw, a, b)
     _, again = candidate.call("again", {}, {"A": A, "B": B, "dC": dC, "other": other})
     fresh = apply(candidate, A, B, other, raw=False).grads
     for name, shape in (("A", a), ("B", b)):
         what = f"the gradient of {name} from a graph that was differentiated before"
-        expect_close(tensor_of(again, f"d{name}", what, shape, torch.float64), fresh[name], AGAIN, what)
+        for label in ("raw_d", "d"):
+            expect_close(tensor_of(again, label + name, what, shape, torch.float64), fresh[name], AGAIN, what)
 
 
 @criterion("matmul.gradcheck")
@@ -226,6 +260,12 @@ def check_backward_reduces_over_broadcast_axes(
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
     expect_one_of_several(candidate, draw, BROADCAST[:2], rubric.tolerances.matmul_float64, evidence)
+    try:
+        expect_differentiated_again(candidate, draw, *PLAIN[0])
+    except CandidateFault:
+        return  # that a graph can be differentiated again at all is another claim
+    for a, b in BROADCAST[:2]:
+        expect_differentiated_again(candidate, draw, a, b)
 
 
 @criterion("matmul.layouts")
@@ -279,7 +319,7 @@ def check_empty_dimensions(candidate: Candidate, draw: Draw, rubric: Rubric, evi
 
 
 @criterion("matmul.double")
-def check_double_backward(candidate: Candidate, draw: Draw) -> None:
+def check_double_backward(candidate: Candidate, draw: Draw, rubric: Rubric) -> None:
     """The backward can be differentiated again: gradgradcheck on remote calls passes."""
 
     class RemoteGradient(torch.autograd.Function):
@@ -294,7 +334,7 @@ def check_double_backward(candidate: Candidate, draw: Draw) -> None:
         def backward(ctx: Any, ddA: Tensor, ddB: Tensor) -> Any:
             A, B, dC = (t.detach() for t in ctx.saved_tensors)
             sent = {"A": A, "B": B, "dC": dC, "ddA": ddA.detach().contiguous(), "ddB": ddB.detach().contiguous()}
-            _, out = candidate.call("double", {}, sent)
+            _, out = candidate.call("double", {"transposed": transposed}, sent)
             shapes = {"A": A, "B": B, "dC": dC}
             return tuple(
                 tensor_of(out, f"second_{n}", f"the second gradient by {n}", tuple(t.shape), t.dtype)
@@ -303,6 +343,9 @@ def check_double_backward(candidate: Candidate, draw: Draw) -> None:
                 for n, t in shapes.items()
             )
 
-    for a, b in (((3, 2), (2, 2)), ((2, 2, 2), (2, 1))):
+    for a, b, transposed in (((3, 2), (2, 2), False), ((2, 2, 2), (2, 1), False), ((2, 3), (3, 2), True)):
+        if transposed and not bears_transposed(candidate, draw, rubric.tolerances.matmul_float64):
+            continue
         inputs = [draw.normal(*a), draw.normal(*b), upstream(draw, a, b)]
-        run_gradcheck(RemoteGradient.apply, inputs, f"the backward of {list(a)} @ {list(b)}")
+        laid = ", both transposed in memory" if transposed else ""
+        run_gradcheck(RemoteGradient.apply, inputs, f"the backward of {list(a)} @ {list(b)}{laid}")

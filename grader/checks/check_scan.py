@@ -15,6 +15,7 @@ from grader.models import Evidence, Rubric, Verdict, jsonable
 
 LENGTHS = (0, 1, 2, 3, 5, 7, 8, 9, 31, 33)
 PRIME = 10007
+TINY = 2.0**-40  # multiplies without rounding
 CALLS, ROWS = 8192, 1024  # beyond every prefix reduced by itself, row by row
 
 
@@ -22,7 +23,7 @@ CALLS, ROWS = 8192, 1024  # beyond every prefix reduced by itself, row by row
 class Combiner:
     """An operator that the judge applies, and what it was asked to combine."""
 
-    kind: str  # "matrices" mod a prime, "affine" maps mod a prime, the same "packed" into a number, or "intervals"
+    kind: str  # "matrices" mod a prime, "affine" maps mod a prime, the same "packed" into a number, "sums", "intervals"
     row: tuple[int, ...]
     dtype: torch.dtype = torch.int64
     calls: list[tuple[Tensor, Tensor]] = field(default_factory=list)
@@ -61,8 +62,10 @@ class Combiner:
             a, b = left.long(), right.long()
             p, q, r, s = a // PRIME % PRIME, a % PRIME, b // PRIME % PRIME, b % PRIME
             return (p * r % PRIME * PRIME + (q * r + s) % PRIME).to(self.dtype)
-        # Of intervals all that both cover, in whatever order they come: that is for the others to see.
-        return torch.stack([torch.minimum(left[:, 0], right[:, 0]), torch.maximum(left[:, 1], right[:, 1])], 1)
+        if self.kind == "sums":
+            return left + right
+        # Labels commute, so that operands in whatever order are known by them: order is for the others to see.
+        return (left + right) % PRIME
 
 
 def scan(candidate: Candidate, xs: Tensor, combiner: Combiner) -> tuple[Tensor, bool]:
@@ -76,7 +79,7 @@ def scan(candidate: Candidate, xs: Tensor, combiner: Combiner) -> tuple[Tensor, 
 @criterion("scan.values")
 def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> None:
     """The scan of 2x2 matrices and of affine maps, as pairs or packed into one number, is right for every n, though
-    these do not commute; xs is not modified."""
+    these do not commute, and so is that of tiny numbers; xs is not modified, nor is an earlier answer."""
     reference = reference_module("scan")
     every = (*LENGTHS, draw.integer(10, 60), draw.integer(66, 100), 9)
     for kind, row, dtype, lengths in (
@@ -84,9 +87,12 @@ def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> No
         ("affine", (2,), torch.int64, every),
         ("packed", (), torch.int64, (1, 6, 13)),
         ("packed", (), torch.float64, (1, 6, 13)),
+        ("sums", (2,), torch.float64, (2, 7, 13)),
     ):
         for n in lengths:
             xs = draw.tokens(PRIME**2 if kind == "packed" else PRIME, n, *row).to(dtype)
+            if kind == "sums":
+                xs = xs * TINY
             got, unchanged = scan(candidate, xs, Combiner(kind, row, dtype))
             expect(unchanged, f"inclusive_scan changed xs (n = {n})")
             want = reference.inclusive_scan(xs, Combiner(kind, row, dtype).combine)
@@ -99,42 +105,63 @@ def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> No
                     actual=got[at],
                     first_divergence=f"n = {n}, row {at}",
                 )
+    row = (2, 2)
+    first, _ = scan(candidate, draw.tokens(PRIME, 9, *row), Combiner("matrices", row))
+    scan(candidate, draw.tokens(PRIME, 9, *row), Combiner("matrices", row))
+    _, out = candidate.call("before")
+    kept = out.get("ys")
+    expect(kept is not None and torch.equal(kept, first), "a scan changed the answer of the one before (n = 9)")
 
 
 @criterion("scan.steps")
 def check_scan_takes_logarithmic_steps(candidate: Candidate, draw: Draw, evidence: Evidence) -> None:
     """The scan takes ceil(log2 n) steps with offsets 1, 2, 4, ..., each on whole slices."""
     for n in (*LENGTHS, draw.integer(34, 60), draw.integer(130, 600)):
-        combiner = Combiner("intervals", (2,))
-        here = torch.arange(n)
-        ys, _ = scan(candidate, torch.stack([here, here], 1), combiner)  # row i stands for the interval i .. i
-        steps = (n - 1).bit_length() if n > 1 else 0
-        sizes = [len(left) for left, _ in combiner.calls]
-        work = sum(sizes)
-        evidence["steps"] = jsonable(sizes)
-        if len(sizes) != steps:
-            raise wrong(
-                f"n = {n}: combine was called {len(sizes)} times, on {work} rows in all; "
-                f"Hillis-Steele takes {steps} steps{kind_of(n, sizes)}",
-                expected=steps,
-                actual=len(sizes),
-            )
+        combiner = Combiner("labels", (2,))
+        xs = draw.tokens(PRIME, n, 2)
+        sums = torch.cat([torch.zeros(1, 2, dtype=torch.int64), xs.cumsum(0)])
+        ys, _ = scan(candidate, xs, combiner)
+        expect_steps(n, combiner, evidence)
         for step, (left, right) in enumerate(combiner.calls):
             offset = 2**step
             made = {(*a, *b) for a, b in zip(left.tolist(), right.tolist(), strict=True)}
-            for i in range(offset, n):
-                first, second = (max(0, i - 2 * offset + 1), i - offset), (i - offset + 1, i)
-                if not made & {first + second, second + first}:
+            ends = torch.arange(offset, n) + 1
+            middles = ends - offset
+            both = [
+                (sums[middles] - sums[(middles - offset).clamp(min=0)]) % PRIME,
+                (sums[ends] - sums[middles]) % PRIME,
+            ]
+            there = zip(torch.cat(both, 1).tolist(), torch.cat(both[::-1], 1).tolist(), strict=True)
+            for i, (one, other) in enumerate(there, offset):
+                if not made & {tuple(one), tuple(other)}:
                     raise wrong(
                         f"n = {n}, step {step + 1}: row {i} is not combined with the one {offset} to its left",
                         first_divergence=f"n = {n}, step {step + 1}, row {i}",
                     )
-        padded = 1 << steps
-        expect(
-            work <= padded * steps, f"n = {n}: {work} rows were combined; padded to {padded} it takes {padded * steps}"
+        expect(torch.equal(ys, sums[1:] % PRIME), f"n = {n}: the scan's rows do not each cover 0 .. i")
+    # As many for operators that do not commute: what is counted must be what is right.
+    for kind, row in (("matrices", (2, 2)), ("affine", (2,))):
+        for n in (9, draw.integer(34, 60)):
+            combiner = Combiner(kind, row)
+            scan(candidate, draw.tokens(PRIME, n, *row), combiner)
+            expect_steps(n, combiner, {})
+
+
+def expect_steps(n: int, combiner: Combiner, evidence: Evidence) -> None:
+    """Demand ceil(log2 n) calls of combine, on no more rows in all than padding takes."""
+    steps = (n - 1).bit_length() if n > 1 else 0
+    sizes = [len(left) for left, _ in combiner.calls]
+    work = sum(sizes)
+    evidence["steps"] = jsonable(sizes)
+    if len(sizes) != steps:
+        raise wrong(
+            f"n = {n}: combine was called {len(sizes)} times, on {work} rows in all; "
+            f"Hillis-Steele takes {steps} steps{kind_of(n, sizes)}",
+            expected=steps,
+            actual=len(sizes),
         )
-        want = torch.stack([torch.zeros(n, dtype=torch.int64), here], 1)
-        expect(torch.equal(ys, want), f"n = {n}: the scan's rows do not each cover 0 .. i")
+    padded = 1 << steps
+    expect(work <= padded * steps, f"n = {n}: {work} rows were combined; padded to {padded} it takes {padded * steps}")
 
 
 def kind_of(n: int, sizes: list[int]) -> str:
@@ -150,7 +177,7 @@ def kind_of(n: int, sizes: list[int]) -> str:
 def check_every_prefix_of_the_tiled_product(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence
 ) -> None:
-    """tiled_prefix_matmul gives every prefix sum over k-tiles, a last short tile included."""
+    """tiled_prefix_matmul gives every prefix sum over k-tiles, a last short tile included, whatever comes after it."""
     reference = reference_module("scan")
     # Every way in which tiles fill a length or do not: where the last is short, and by how much, even pieces differ.
     lengths = [(k, tile) for k in range(1, 10) for tile in range(1, k + 2)]
@@ -162,6 +189,13 @@ def check_every_prefix_of_the_tiled_product(
         what = f"the prefixes of [{m}, {k}] @ [{k}, {n}] in tiles of {tile}"
         got = tensor_of(out, "out", what, tuple(want.shape), A.dtype)
         expect_close(got, want, rubric.tolerances.matmul_float64, what, "[tile, i, j]", evidence)
+    # Each tile a million times as large as the one before: a prefix is held to its own size.
+    A, B = draw.normal(3, 6) * torch.tensor([1.0, 1e6, 1e12]).double().repeat_interleave(2), draw.normal(6, 2)
+    _, out = candidate.call("tiled", {"tile": 2}, {"A": A, "B": B})
+    got, what = tensor_of(out, "out", "prefixes of growing tiles", (3, 3, 2), A.dtype), "a prefix before larger tiles"
+    for one, want in zip(got, reference.tiled_prefix_matmul(A, B, 2), strict=True):
+        size = float(want.abs().max())
+        expect_close(one / size, want / size, rubric.tolerances.matmul_float64, what, "[i, j]")
     A, B = draw.normal(3, 0), draw.normal(0, 2)
     try:
         _, out = candidate.call("tiled", {"tile": 2}, {"A": A, "B": B}, may_raise=True)

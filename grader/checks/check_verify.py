@@ -5,11 +5,10 @@ from __future__ import annotations
 import fnmatch
 import random
 from collections.abc import Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 
 from grader.candidate import Candidate, CandidateFault
-from grader.checks import begins_early, criterion
+from grader.checks import after_all, criterion
 from grader.checks.cases import Draw
 from grader.checks.expect import wrong
 from grader.kit.bugs import Bug, apply, load_bugs
@@ -35,6 +34,8 @@ class Trial:
 def try_tests(candidate: Candidate, draw: Draw) -> Trial | None:
     """Run the candidate's tests on the reference and on planted bugs, in one sandbox, each in a fresh process.
 
+    What runs here can read the reference, and two sandboxes that run at the same time can always tell each other
+    something: so the one with the candidate's solution is closed before.
     Between two runs every process is killed and every writable place emptied. The reference has no fixed place in the
     order, every run is laid out alike, and no solution has the text that it is known by: what a run runs on, it can
     only find out by trying it, or by understanding what it reads.
@@ -52,6 +53,7 @@ def try_tests(candidate: Candidate, draw: Draw) -> Trial | None:
     tests_s = candidate.limits.tests_s
     # Neither a part of theirs nor a folder of that name, which no solution could be laid over.
     files = {path: data for path, data in candidate.files.items() if path.split("/", 1)[0] not in SERIES}
+    candidate.leave()
     runner = candidate.sibling(files, call_s=tests_s, part_s=tests_s * len(solutions))
     runner.seed = draw.integer(1, 2**31)
     try:
@@ -62,10 +64,12 @@ def try_tests(candidate: Candidate, draw: Draw) -> Trial | None:
 
 
 @criterion("verify.tests")
-@begins_early(try_tests)
-def check_tests_pass_on_the_reference_and_catch_planted_bugs(early: Future[Trial | None], evidence: Evidence) -> None:
+@after_all
+def check_tests_pass_on_the_reference_and_catch_planted_bugs(
+    candidate: Candidate, draw: Draw, evidence: Evidence
+) -> None:
     """The candidate's tests pass on the reference and fail on four in five planted bugs or more."""
-    trial = early.result()
+    trial = try_tests(candidate, draw)
     if trial is None:
         raise CandidateFault(Verdict.missing, "there is no tests/test_*.py in the submission")
     on_reference = trial.on_reference

@@ -42,8 +42,11 @@ CHECKS: dict[str, tuple[Measured, ...]] = {
     "chunked_decode_equals_forward": (Measured("logits_float32"),),
     "cached_generation_equals_uncached": (Measured("logits_float32", "unrecorded"),),
     "rows_and_generations_do_not_mix": (Measured("logits_float32"),),
-    "decode_step_is_linear": (Measured("decode_cost_ratio", "ratio"), Measured("logits_float32", last=True)),
-    "cached_generation_is_linear": (Measured("decode_cost_ratio", "ratio"),),
+    "decode_step_is_linear": (Measured("decode_cost_ratio", "ratio"), Measured("logits_float32")),
+    "cached_generation_is_linear": (
+        Measured("decode_cost_ratio", "ratio"),
+        Measured("logits_float32", "unrecorded"),
+    ),
     "product_equals_torch": (Measured("matmul_float64", "mixed"), Measured("matmul_float32")),
     "2d_gradients_are_exact": (Measured("matmul_float64"), Measured("matmul_float32", "unrecorded")),
     "gradients_of_any_size_are_exact": (Measured("matmul_float64", "unrecorded"),),
@@ -53,7 +56,8 @@ CHECKS: dict[str, tuple[Measured, ...]] = {
     "empty_dimensions": (Measured("matmul_float64"),),
     "tensors_are_kept_with_save_for_backward": (Measured("matmul_float64", "unrecorded"),),
     "time_is_near_torchs_own": (Measured("matmul_time_ratio", "ratio"),),
-    "every_prefix_of_the_tiled_product": (Measured("matmul_float64"),),
+    "double_backward": (Measured("matmul_float64", "unrecorded"),),
+    "every_prefix_of_the_tiled_product": (Measured("matmul_float64", "mixed"),),
 }
 
 

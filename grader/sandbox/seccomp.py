@@ -15,16 +15,16 @@ from typing import Any, BinaryIO
 
 # What a program without network needs: files, memory, processes and threads of its own, signals, clocks, waiting.
 ALLOWED = """
-accept accept4 access alarm arch_prctl brk cachestat capget chdir chmod clock_getres clock_gettime clock_nanosleep
+accept accept4 access alarm arch_prctl brk capget chdir chmod clock_getres clock_gettime clock_nanosleep
 close close_range copy_file_range creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait
 epoll_pwait2 epoll_wait epoll_wait_old eventfd eventfd2 execve execveat exit exit_group faccessat faccessat2 fadvise64
-fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl fdatasync fgetxattr flistxattr flock fork
+fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fdatasync fgetxattr flistxattr fork
 fstat fstatfs fsync ftruncate futex futex_requeue futex_wait futex_waitv futex_wake futimesat get_robust_list
 get_thread_area getcpu getcwd getdents getdents64 getegid geteuid getgid getgroups getitimer getpeername getpgid
 getpgrp getpid getppid getpriority getrandom getresgid getresuid getrlimit getrusage getsid getsockname getsockopt
-gettid gettimeofday getuid getxattr inotify_add_watch inotify_init inotify_init1 inotify_rm_watch
+gettid gettimeofday getuid getxattr
 kill landlock_add_rule landlock_create_ruleset landlock_restrict_self lchown lgetxattr link linkat listxattr llistxattr
-lseek lstat madvise membarrier memfd_create mincore mkdir mkdirat mlock mlock2 mlockall mmap mprotect mremap mseal
+lseek lstat madvise membarrier memfd_create mkdir mkdirat mlock mlock2 mlockall mmap mprotect mremap mseal
 msync munlock munlockall munmap nanosleep newfstatat open openat openat2 pause pidfd_open pidfd_send_signal pipe pipe2
 pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64 preadv preadv2 process_mrelease pselect6 pwrite64
 pwritev pwritev2 read readahead readlink readlinkat readv recvfrom recvmmsg recvmsg remap_file_pages rename renameat
@@ -65,6 +65,8 @@ DENIED_FOR = {
         sched_setaffinity sched_setattr sched_setparam sched_setscheduler""",
     "ports, segments and modes of old programs": "ioperm iopl modify_ldt personality vserver",
     "another user for files alone": "setfsgid setfsuid",
+    "locks on, events of, and what is in memory of files that all sandboxes of a machine have": """
+        cachestat flock inotify_add_watch inotify_init inotify_init1 inotify_rm_watch mincore""",
     "notes on files and folders, which outlive what they are attached to": """
         fremovexattr fsetxattr lremovexattr lsetxattr removexattr setxattr""",
 }
@@ -103,6 +105,12 @@ class Rule:
     allow: bool = True
 
 
+# F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_SETSIG, the F_OFD_ locks, F_SETLEASE, F_GETLEASE, F_NOTIFY: as above.
+REFUSED_FCNTLS = (5, 6, 7, 8, 10, 36, 37, 38, 1024, 1025, 1026)
+# F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETOWN, F_GETSIG, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ, seals.
+HARMLESS_FCNTLS = (0, 1, 2, 3, 4, 9, 11, 1030, 1031, 1032, 1033, 1034)
+
+
 CONDITIONAL = (
     Rule("socketpair", 0, LOW_32, AF_UNIX),  # a pair that is joined already; socket() itself stays denied
     Rule("prlimit64", 0, LOW_32, 0),  # limits of one's own, not of the worker's parent, whose children inherit them
@@ -111,6 +119,8 @@ CONDITIONAL = (
     *(Rule("clone", 0, flag, flag, allow=False) for flag in NEW_NAMESPACES),
     *(Rule("ioctl", 1, LOW_32, value) for value in HARMLESS_IOCTLS),
     *(Rule("ioctl", 1, LOW_32, value, allow=False) for value in REFUSED_IOCTLS),
+    *(Rule("fcntl", 1, LOW_32, value) for value in HARMLESS_FCNTLS),
+    *(Rule("fcntl", 1, LOW_32, value, allow=False) for value in REFUSED_FCNTLS),
 )
 REFUSED = [*DENIED, "socket"]
 

@@ -83,9 +83,11 @@ class Parent:
         self.pidfd = -1
         self.sock: socket.socket | None = None
         self.to_child = bytearray()
-        self.log_r, self.log_w = os.pipe()
+        self.log_r = (
+            self.log_w
+        ) = -1  # of the child's output; ours to write as well, so that it never ends before the child
         self.died_r, self.died_w = os.pipe()  # a byte for each process that ended, so that orphans are reaped
-        for fd in (self.log_r, self.died_r, self.died_w):
+        for fd in (self.died_r, self.died_w):
             os.set_blocking(fd, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self.died_w, warn_on_full_buffer=False)
@@ -99,9 +101,9 @@ class Parent:
         while True:
             poll = select.poll()
             poll.register(self.source, select.POLLIN)
-            poll.register(self.log_r, select.POLLIN)
             poll.register(self.died_r, select.POLLIN)
             if self.sock:
+                poll.register(self.log_r, select.POLLIN)
                 poll.register(self.sock, select.POLLIN | (select.POLLOUT if self.to_child else 0))
                 poll.register(self.pidfd, select.POLLIN)
             ready = {fd for fd, _ in poll.poll()}
@@ -154,7 +156,9 @@ class Parent:
         self.lay_files({path: text.encode() for path, text in request["files"].items()})
         if request["part"] == "tests":
             child.warm_up_tests()
+        # All that a child gets is its own and goes with it: locks on a pipe, or the place in a file, would stay.
         ours, theirs = socket.socketpair()
+        log_r, log_w = os.pipe()
         self.to_child.clear()
         pid = os.fork()
         if pid == 0:
@@ -163,13 +167,14 @@ class Parent:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
-                for fd in (self.source, self.sink, self.log_r, self.died_r, self.died_w):
+                for fd in (self.source, self.sink, log_r, self.died_r, self.died_w):
                     os.close(fd)
-                if self.pidfd >= 0:
-                    os.close(self.pidfd)
-                os.dup2(self.log_w, 1)
-                os.dup2(self.log_w, 2)
-                os.close(self.log_w)
+                null = os.open(os.devnull, os.O_RDONLY)
+                os.dup2(null, 0)
+                os.dup2(log_w, 1)
+                os.dup2(log_w, 2)
+                os.close(null)
+                os.close(log_w)
                 os.setsid()
                 resource.setrlimit(resource.RLIMIT_DATA, (self.limits["memory_bytes"],) * 2)
                 set_dumpable(True)
@@ -178,7 +183,8 @@ class Parent:
                 os._exit(70)
         theirs.close()
         ours.setblocking(False)
-        self.pid, self.sock = pid, ours
+        os.set_blocking(log_r, False)
+        self.pid, self.sock, self.log_r, self.log_w = pid, ours, log_r, log_w
         self.pidfd = os.pidfd_open(pid)
         self.send(wire.READY, request["nonce"].encode())
 
@@ -216,15 +222,17 @@ class Parent:
             except OSError:
                 self.to_child.clear()
 
-    def relay_log(self) -> None:
+    def relay_log(self) -> bool:
+        """Pass on some of the child's output, if there is any."""
         try:
             data = os.read(self.log_r, wire.RELAY_BYTES)
         except BlockingIOError:
-            return
+            return False
         kept = data[: self.output_left]
         if kept:
             self.output_left -= len(kept)
             self.send(wire.LOG, kept)
+        return True
 
     def end_child(self) -> None:
         """Kill whatever the child left, pass on its last bytes, and say how it ended."""
@@ -241,9 +249,11 @@ class Parent:
                 self.send(wire.DATA, data)
         except OSError:
             pass
-        self.relay_log()
+        while self.relay_log():
+            pass
         self.sock.close()
-        os.close(self.pidfd)
+        for fd in (self.pidfd, self.log_r, self.log_w):
+            os.close(fd)
         self.sock, self.pidfd = None, -1
         how = {"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"code": os.WEXITSTATUS(status)}
         self.send(wire.EXIT, json.dumps(how).encode())

@@ -44,6 +44,9 @@ def cast_float_masks() -> None:
 
     @functools.wraps(original)
     def attention(query: Any, key: Any, value: Any, attn_mask: Any = None, *args: Any, **kwargs: Any) -> Any:
+        given = (query, key, value, attn_mask)
+        if torch.overrides.has_torch_function(given):  # such as torch.nn.attention.bias, which looks for this function
+            return torch.overrides.handle_torch_function(attention, given, *given, *args, **kwargs)
         if attn_mask is not None and attn_mask.is_floating_point() and attn_mask.dtype != query.dtype:
             attn_mask = attn_mask.to(query.dtype)
         return original(query, key, value, attn_mask, *args, **kwargs)

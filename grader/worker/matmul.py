@@ -134,17 +134,25 @@ class Server:
         return gradients[0], gradients[1]
 
     def do_again(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
-        """Differentiate one graph for dC and then for another: the second gradients."""
+        """Differentiate one graph for dC and then for another: the second gradients, by backward itself and through
+        autograd."""
         operands = [tensors[n].detach().requires_grad_() for n in NAMES]
         C = self.function.apply(*operands)
         differentiate(C, operands, tensors["dC"], retain_graph=True)
+        with torch.no_grad():
+            raw = self.raw_gradients(C.grad_fn, tensors["other"])
         gradients = differentiate(C, operands, tensors["other"])
-        return {}, {f"d{n}": plain(g, f"the gradient of {n}") for n, g in zip(NAMES, gradients, strict=True)}
+        found = {"raw_d": raw, "d": gradients}
+        return {}, {
+            label + name: plain(gradient, f"the gradient of {name}")
+            for label, both in found.items()
+            for name, gradient in zip(NAMES, both, strict=True)
+        }
 
     def do_square(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
-        """Multiply a tensor by itself: its gradient."""
+        """Multiply a tensor by itself, or by itself transposed: its gradient."""
         X = tensors["X"].detach().requires_grad_()
-        C = self.function.apply(X, X)
+        C = self.function.apply(X, X.mT if args["transposed"] else X)
         (gradient,) = differentiate(C, [X], tensors["dC"])
         return {}, {"dX": plain(gradient, "the gradient of X")}
 
@@ -157,7 +165,8 @@ class Server:
 
     def do_double(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Differentiate <dA, ddA> + <dB, ddB> by A, B and dC."""
-        inputs = [tensors[n].detach().requires_grad_() for n in ("A", "B", "dC")]
+        given = {n: tensors[n].mT.contiguous().mT if args["transposed"] else tensors[n] for n in NAMES}
+        inputs = [x.detach().requires_grad_() for x in (given["A"], given["B"], tensors["dC"])]
         C = self.function.apply(inputs[0], inputs[1])
         first = torch.autograd.grad((C * inputs[2]).sum(), inputs[:2], create_graph=True)
         product = (first[0] * tensors["ddA"]).sum() + (first[1] * tensors["ddB"]).sum()

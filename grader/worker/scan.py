@@ -16,6 +16,7 @@ class Server:
     def __init__(self, module: Any) -> None:
         self.module = module
         self.buffers: dict[tuple[Any, ...], Tensor] = {}
+        self.answers: list[Tensor] = []  # the last two
 
     def do_inclusive(self, args: dict[str, Any], tensors: dict[str, Tensor], ask_judge: Any) -> Answer:
         if not hasattr(self.module, "inclusive_scan"):
@@ -32,7 +33,13 @@ class Server:
 
         with torch.no_grad():
             ys = self.module.inclusive_scan(xs, combine)
-        return {}, {"ys": plain(ys, "what inclusive_scan returns"), "xs": plain(xs, "xs")}
+        out = {"ys": plain(ys, "what inclusive_scan returns"), "xs": plain(xs, "xs")}
+        self.answers = [*self.answers[-1:], ys]
+        return {}, out
+
+    def do_before(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Give the answer before the last once more."""
+        return {}, {"ys": plain(self.answers[0], "what inclusive_scan returned")}
 
     def do_tiled(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         if not hasattr(self.module, "tiled_prefix_matmul"):
