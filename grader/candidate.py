@@ -122,6 +122,7 @@ class Candidate:
         self._import_fault: dict[Part, CandidateFault] = {}
         self._solution: dict[str, str] = {}
         self._siblings: list[Candidate] = []
+        self._spare: Room | None = None
         self._closed = False
 
     # --- life of the sandbox ----------------------------------------------------------------------------------------
@@ -169,15 +170,26 @@ class Candidate:
 
     def sibling(self, files: Mapping[str, bytes], **limits: float) -> Candidate:
         """Make a candidate with other files and limits, in a sandbox of its own that ends with ours at the latest."""
-        other = Candidate(files, {}, self.limits.model_copy(update=limits), self.open_room)
+        other = Candidate(files, {}, self.limits.model_copy(update=limits), self._take_spare)
         self._siblings.append(other)
         return other
+
+    def start_spare(self) -> None:
+        """Start a sandbox for the sibling to come, with nothing of the submission in it yet: it imports what it needs
+        while others are at work. Raises HarnessError."""
+        self._spare = self.open_room()
+
+    def _take_spare(self) -> Room:
+        room, self._spare = self._spare, None
+        return room or self.open_room()
 
     def close(self) -> None:
         """End the sandbox for good; another thread's call in it ends with HarnessError."""
         self._closed = True
         for sibling in self._siblings:
             sibling.close()
+        if self._spare:
+            self._spare.close()
         self.leave()
 
     def leave(self) -> None:

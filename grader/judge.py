@@ -97,6 +97,13 @@ class Judge:
         for item in wanted:
             self._left[criterion_of(item)] = self._left.get(criterion_of(item), 0) + 1
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if any(is_after_all(item) for item in session.items) and any(
+            f.startswith("tests/") for f in self._candidate.files
+        ):
+            with contextlib.suppress(HarnessError):  # said again when it is needed
+                self._candidate.start_spare()
+
     def pytest_json_modifyreport(self, json_report: dict[str, Any]) -> None:
         self.report = json_report
 

@@ -302,3 +302,23 @@ def test_a_closed_candidate_starts_nothing_more() -> None:
     with pytest.raises(HarnessError, match="the sandbox was closed"):
         sibling.call("tiled")
     assert len(rooms) == 1
+
+
+def test_the_next_sibling_takes_the_sandbox_that_was_started_for_it() -> None:
+    """Nothing of the submission is in it before; where nobody takes it, it ends with the candidate."""
+    rooms: list[FakeRoom] = []
+
+    def open_room() -> FakeRoom:
+        rooms.append(FakeRoom(lambda i: message(id=i, ok={})))
+        return rooms[-1]
+
+    candidate = Candidate({"scan.py": b""}, {}, Limits(call_s=0.3), open_room)
+    candidate.start_spare()
+    assert len(rooms) == 1 and not rooms[0].spawned and not rooms[0].out
+    sibling = candidate.sibling({"scan.py": b""})
+    sibling.enter("scan")
+    sibling.call("tiled")
+    assert len(rooms) == 1 and rooms[0].spawned
+    candidate.start_spare()
+    candidate.close()
+    assert [room.closed for room in rooms] == [True, True]

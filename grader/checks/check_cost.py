@@ -23,7 +23,7 @@ from grader.models import Evidence, Rubric, jsonable
 SHORT = 64
 LONG = {1: 1000, 2: 560}  # tokens of a prefix, by rows
 WHOLE = 0.8  # of a recompute for each token, the prompt included; one taken in a token at a time comes to 0.3 to 0.5
-STEPS = 4  # decode steps timed as one, so that a recompute now and then shows
+STEPS = 8  # decode steps timed as one, so that a recompute now and then shows
 ROUNDING = 10  # tolerances
 MIDDLE = 0.8  # of the operands' sizes, about: products of such as have both signs cannot be summed without being made
 SIZES = {"vocab_size": 65, "block_size": 1100, "n_layer": 2, "n_head": 4, "n_embd": 256}

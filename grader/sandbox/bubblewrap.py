@@ -15,7 +15,7 @@ from typing import IO
 from grader.errors import HarnessError, SandboxLost, UsageError
 from grader.models import Limits
 from grader.project import PACKAGE
-from grader.sandbox import cgroup, cpus, environment, promises, scope, seccomp
+from grader.sandbox import cgroup, cpus, devices, environment, promises, scope, seccomp
 from grader.sandbox.base import (
     ENVIRONMENT,
     INSIDE_UID,
@@ -141,7 +141,9 @@ class BubblewrapSandbox:
             ("/submission", submission_bytes(limits)),
         ):
             args += ["--size", str(size), "--perms", "0755" if folder == "/submission" else "1777", "--tmpfs", folder]
-        return [*args, "--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
+        for node, place in devices.to_bind() or ():
+            args += ["--dev-bind", node, place]
+        return [*args, "--chdir", "/tmp", *(x for top in ("/dev/pts", "/dev", "/") for x in ("--remount-ro", top))]
 
 
 class BubblewrapRoom:
@@ -158,6 +160,10 @@ class BubblewrapRoom:
         streams = (process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno())
         self._pipes = Pipes(*streams, self._how_it_ended)
         self.best_effort = _best_effort(group)
+        if devices.to_bind() is None:
+            self.best_effort += (
+                "files: the mode and times of this machine's devices can be changed; run as an ordinary user",
+            )
 
     def send(self, data: bytes, deadline: float) -> None:
         self._pipes.send(data, deadline)

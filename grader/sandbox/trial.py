@@ -75,6 +75,8 @@ def files() -> list[str]:
     places = [path for path in Path("/").iterdir() if path.is_dir() and str(path) not in SCRATCH] + [Path("/")]
     places += [Path("/opt/grader"), Path("/opt/site"), Path("/opt/venv"), Path("/dev"), Path("/proc/sys/kernel")]
     found = [f"wrote {path}" for path in places if works((path / "new").touch)]
+    devices = [path for path in Path("/dev").iterdir() if path.is_char_device()]
+    found += [f"changed {path}" for path in devices if works(functools.partial(os.utime, path, (1, 1)))]
     for path in SECRETS:
         with contextlib.suppress(OSError):
             if any(Path(path).iterdir()) if Path(path).is_dir() else Path(path).read_bytes()[:1]:

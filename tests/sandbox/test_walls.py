@@ -37,6 +37,7 @@ def test_only_harmless_devices_are_there(seen: dict[str, Any]) -> None:
     harmless = {"null", "zero", "full", "random", "urandom", "tty", "console", "ptmx", "0"}
     assert {Path(path).name for path in seen["devices"]} <= harmless
     assert {"/dev/null", "/dev/urandom"} <= set(seen["devices"])
+    assert seen["changed_devices"] == []  # they are this machine's own, and other sandboxes' as well
 
 
 def test_nobody_owns_the_process(seen: dict[str, Any]) -> None:

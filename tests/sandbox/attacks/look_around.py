@@ -20,6 +20,18 @@ def try_to_write(path):
     return "worked"
 
 
+def can_be_changed(path):
+    """Whether mode or times of a file can be set, here to what they are."""
+    found = path.stat()
+    for change in (lambda: path.chmod(found.st_mode & 0o7777), lambda: os.utime(path, ns=(found.st_atime_ns, 1))):
+        try:
+            change()
+        except OSError:
+            continue
+        return True
+    return False
+
+
 def can_be_read(path):
     try:
         return any(Path(path).iterdir()) if Path(path).is_dir() else bool(Path(path).read_bytes())
@@ -74,6 +86,9 @@ seen = {
     "borrowed_rights": borrowed_rights(),
     "working_folder": str(Path.cwd()),
     "devices": [str(path) for path in Path("/dev").rglob("*") if path.is_char_device() or path.is_block_device()],
+    "changed_devices": [
+        str(path) for path in Path("/dev").rglob("*") if path.is_char_device() and can_be_changed(path)
+    ],
     "root": sorted(path.name for path in Path("/").iterdir()),
 }
 print(json.dumps(seen))
