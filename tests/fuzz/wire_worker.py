@@ -44,6 +44,8 @@ class Parent(worker.Parent):
         self.orders.append(wire.SPAWN)
         self.drop()
         self.to_child.clear()
+        self.log_r, self.log_w = os.pipe()
+        os.set_blocking(self.log_r, False)
         self.sock, self.theirs = socket.socketpair()
         self.sock.setblocking(False)
         self.theirs.setblocking(False)
@@ -62,12 +64,15 @@ class Parent(worker.Parent):
         for end in (self.sock, self.theirs):
             if end:
                 end.close()
+        if self.sock:
+            os.close(self.log_r)
+            os.close(self.log_w)
         self.sock = self.theirs = None
 
     def close(self) -> None:
         self.drop()
         signal.set_wakeup_fd(-1)  # before another file gets the descriptor's number
-        for fd in (self.log_r, self.log_w, self.died_r, self.died_w):
+        for fd in (self.died_r, self.died_w):
             os.close(fd)
 
 
