@@ -68,6 +68,11 @@ class Judge:
         return self._evidence
 
     @pytest.fixture
+    def verdict_of(self) -> Callable[[str], Verdict | None]:
+        """Tell what was found of a criterion before in this run; None where not all of its checks have run."""
+        return lambda name: self._worst.get(name, Verdict.accepted) if self._left.get(name) == 0 else None
+
+    @pytest.fixture
     def once(self) -> Callable[[Any, Callable[[], None]], None]:
         """Run a demand once for several checks; a fault is raised again for each."""
 

@@ -17,6 +17,7 @@ from grader.checks.expect import expect, expect_close, expect_finite, wrong
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
 
+KEPT_TOKENS = 7  # of the prefix whose cache is looked at
 KEPT = 1e-4  # an entry of a cached prefix may move by this much: rounding
 MOVED = 10  # tolerances by which logits move, at the least, with a token before them
 DECODED = "[b, decoded t, v]"
@@ -73,7 +74,8 @@ def check_prefill_equals_forward(
     atol = rubric.tolerances.logits_float32
     short, long = draw.gpt(positions), draw.longest(positions)
     for case, rows, lengths in (
-        (short, short.batch, (draw.integer(13, 25), 1, short.block)),
+        (short, short.batch, (draw.integer(13, 25), 1, short.block, draw.integer(2, 12), KEPT_TOKENS)),
+        (short, draw.integer(6, 12), (draw.integer(2, 20),)),
         (long, 2, (draw.integer(300, LONGEST),)),
     ):
         model = live_model(candidate, draw, once, case)
@@ -95,13 +97,25 @@ def check_decode_equals_forward(
     whatever weights are loaded in between."""
     case, atol = draw.gpt(positions), rubric.tolerances.logits_float32
     model = live_model(candidate, draw, once, case)
-    for prompt, length in ((draw.integer(3, 7), case.block), (1, draw.integer(13, 23)), (11, 19)):
-        idx, changed = draw.alike(case.vocab, case.batch, length)
+    many = draw.integer(6, 12)
+    for prompt, length, rows in (
+        (draw.integer(3, 7), case.block, case.batch),
+        (1, draw.integer(13, 23), case.batch),
+        (11, 19, many),
+    ):
+        idx, changed = draw.alike(case.vocab, rows, length)
         want = own_logits(model, idx, changed, atol)
         got = model.decode_in_chunks(idx, [prompt] + [1] * (length - prompt))
         what = f"a logit decoded after {prompt} tokens"
         expect_close(got, want[:, prompt:], atol, what, DECODED, evidence)
         model.load(draw.weights(case.config))
+    try:
+        double = RemoteGPT(candidate, case, torch.float64)
+        want = double.forward(idx, may_raise=True)
+    except CandidateFault:
+        return  # that the model works in float64 is another claim
+    got = double.decode_in_chunks(idx, [11] + [1] * 8)
+    expect_close(got, want[:, 11:], atol, "a logit decoded in float64", DECODED, evidence)
 
 
 @criterion("cache.decode")
@@ -114,7 +128,7 @@ def check_decode_equals_forward_to_the_far_end(
     model = live_model(candidate, draw, once, case)
     idx, changed = draw.alike(case.vocab, 2, LONGEST)
     want = own_logits(model, idx, changed, atol)
-    for edge in EDGES:
+    for edge in (*EDGES, draw.integer(70, 250), draw.integer(260, 1000)):
         prompt, end = edge - 3, min(edge + 3, LONGEST)
         got = model.decode_in_chunks(idx[:, :end], [prompt] + [1] * (end - prompt))
         what = f"a logit decoded after {prompt} tokens"
@@ -129,7 +143,8 @@ def check_chunked_decode_equals_forward(
     """Decoding in chunks of any size gives the logits of one full pass, to the far end of what the contract allows."""
     case, atol = draw.gpt(positions), rubric.tolerances.logits_float32
     model = live_model(candidate, draw, once, case)
-    for chunks in ([7, 3, 1, 5, 15], draw.chunks(case.block), [2, case.block - 2]):
+    many = draw.integer(16, case.block - 4)
+    for chunks in ([7, 3, 1, 5, 15], draw.chunks(case.block), [2, case.block - 2], [case.block - many, many]):
         idx, changed = draw.alike(case.vocab, case.batch, sum(chunks))
         want = own_logits(model, idx, changed, atol)
         got = model.decode_in_chunks(idx, chunks)
@@ -154,6 +169,7 @@ def check_cached_generation_equals_uncached(
     own_logits(model, *draw.alike(case.vocab, case.batch, draw.integer(8, 17)), rubric.tolerances.logits_float32)
     for length, new in ((5, 12), (13, 16), (21, 5), (1, 3), (6, 0)):
         expect_same_with_cache(model, draw, draw.tokens(case.vocab, case.batch, length), new)
+    expect_same_with_cache(model, draw, draw.tokens(case.vocab, draw.integer(6, 12), 5), 6)
     long = draw.longest(positions)
     expect_same_with_cache(live_model(candidate, draw, once, long), draw, draw.tokens(long.vocab, 1, 9), 50)
     once(("moves", positions), lambda: expect_moves(live_model(candidate, draw, once, case), case, draw))
@@ -199,11 +215,11 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
     idx, changed = draw.alike(case.vocab, case.batch, 12)
     with torch.no_grad():
         want, reference = case.reference().prefill(idx)
-    said = model.fill(idx[:, :7])
-    after = expect_layout(model, 7, evidence)
+    said = model.fill(idx[:, :KEPT_TOKENS])
+    after = expect_layout(model, KEPT_TOKENS, evidence)
     expect_not_swapped(after, reference)
-    right = says(said, want[:, :7])
-    for length, new in ((7, 1), (8, 4)):
+    right = says(said, want[:, :KEPT_TOKENS])
+    for length, new in ((KEPT_TOKENS, 1), (KEPT_TOKENS + 1, 4)):
         if right:
             expect_own_values(after, reference)
         before = after

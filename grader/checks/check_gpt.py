@@ -145,7 +145,8 @@ def check_logits_equal_the_reference(
     heads, width = case.config["n_head"], case.config["n_embd"]
     ordinary = ((case.batch, draw.integer(17, 27)), (2, case.block), (2, 1), (1, 2))
     alike = ((2, heads), (heads, width // heads), (width // heads, heads), (1, width))  # as long as another axis
-    for batch, length in (*ordinary, *alike, END_TOKENS):
+    many = ((draw.integer(6, 16), draw.integer(3, 12)), (draw.integer(17, 70), 3))  # rows
+    for batch, length in (*ordinary, *alike, *many, END_TOKENS):
         idx = draw.tokens(case.vocab, batch, length)
         first = idx if first is None else first
         if (batch, length) == END_TOKENS:  # the first and the last of the vocabulary, which are tokens like any other
@@ -182,7 +183,7 @@ def check_long_sequences_equal_the_reference(
     logits still equal the reference's."""
     case = draw.longest(positions)
     model = RemoteGPT(candidate, case)
-    for length in (65, 129, LONGEST):
+    for length in (65, 129, draw.integer(66, 300), draw.integer(301, 1000), LONGEST):
         idx = draw.tokens(case.vocab, 1, length)
         what = f"a logit of {length} tokens"
         got, want = model.forward(idx), logits_of(case, idx)
@@ -466,6 +467,9 @@ def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw,
     for rows, new in ((2, 14), (1, many)):
         got = model.generate(idx[:rows], new, use_cache=False, strict_dtype=True).tokens
         expect_tokens(got, want[:rows, : 8 + new], "greedy generation")
+    rows = draw.integer(3, 8)
+    got = model.generate(idx.repeat(rows, 1), 5, use_cache=False, strict_dtype=True).tokens
+    expect_tokens(got, want[:, : 8 + 5].repeat(rows, 1), f"greedy generation of {2 * rows} rows")
     model.generate(idx, 0, use_cache=False, strict_dtype=True)
 
 

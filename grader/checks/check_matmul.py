@@ -135,6 +135,10 @@ def check_2d_gradients_are_exact(candidate: Candidate, draw: Draw, rubric: Rubri
         upstream(draw, a, b, torch.float32),
     )
     expect_gradients(candidate, *single, rubric.tolerances.matmul_float32, {})
+    for dtype, relative in HALF.items():
+        A, B, dC = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype), upstream(draw, a, b, dtype)
+        _, *sizes = exact(A.abs(), B.abs(), dC.abs())
+        expect_gradients(candidate, A, B, dC, relative * max(float(size.max()) for size in sizes), {})
     expect_one_of_several(candidate, draw, PLAIN[:2], rubric.tolerances.matmul_float64, evidence)
 
 
@@ -260,6 +264,9 @@ def check_backward_reduces_over_broadcast_axes(
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
     expect_one_of_several(candidate, draw, BROADCAST[:2], rubric.tolerances.matmul_float64, evidence)
+    (a, b), single = BROADCAST[4], torch.float32
+    A, B, dC = draw.normal(*a, dtype=single), draw.normal(*b, dtype=single), upstream(draw, a, b, single)
+    expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float32, {})
     try:
         expect_differentiated_again(candidate, draw, *PLAIN[0])
     except CandidateFault:

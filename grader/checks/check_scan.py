@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -81,13 +82,14 @@ def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> No
     """The scan of 2x2 matrices and of affine maps, as pairs or packed into one number, is right for every n, though
     these do not commute, and so is that of tiny numbers; xs is not modified, nor is an earlier answer."""
     reference = reference_module("scan")
-    every = (*LENGTHS, draw.integer(10, 60), draw.integer(66, 100), 9)
+    every = (*LENGTHS, draw.integer(10, 60), draw.integer(66, 100), draw.integer(101, 700), 9)
     for kind, row, dtype, lengths in (
         ("matrices", (2, 2), torch.int64, every),
         ("affine", (2,), torch.int64, every),
         ("packed", (), torch.int64, (1, 6, 13)),
         ("packed", (), torch.float64, (1, 6, 13)),
         ("sums", (2,), torch.float64, (2, 7, 13)),
+        ("sums", (2,), torch.float32, (2, 7, 13)),
     ):
         for n in lengths:
             xs = draw.tokens(PRIME**2 if kind == "packed" else PRIME, n, *row).to(dtype)
@@ -116,35 +118,53 @@ def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> No
 @criterion("scan.steps")
 def check_scan_takes_logarithmic_steps(candidate: Candidate, draw: Draw, evidence: Evidence) -> None:
     """The scan takes ceil(log2 n) steps with offsets 1, 2, 4, ..., each on whole slices."""
-    for n in (*LENGTHS, draw.integer(34, 60), draw.integer(130, 600)):
-        combiner = Combiner("labels", (2,))
-        xs = draw.tokens(PRIME, n, 2)
-        sums = torch.cat([torch.zeros(1, 2, dtype=torch.int64), xs.cumsum(0)])
-        ys, _ = scan(candidate, xs, combiner)
-        expect_steps(n, combiner, evidence)
-        for step, (left, right) in enumerate(combiner.calls):
-            offset = 2**step
-            made = {(*a, *b) for a, b in zip(left.tolist(), right.tolist(), strict=True)}
-            ends = torch.arange(offset, n) + 1
-            middles = ends - offset
-            both = [
-                (sums[middles] - sums[(middles - offset).clamp(min=0)]) % PRIME,
-                (sums[ends] - sums[middles]) % PRIME,
-            ]
-            there = zip(torch.cat(both, 1).tolist(), torch.cat(both[::-1], 1).tolist(), strict=True)
-            for i, (one, other) in enumerate(there, offset):
-                if not made & {tuple(one), tuple(other)}:
-                    raise wrong(
-                        f"n = {n}, step {step + 1}: row {i} is not combined with the one {offset} to its left",
-                        first_divergence=f"n = {n}, step {step + 1}, row {i}",
-                    )
-        expect(torch.equal(ys, sums[1:] % PRIME), f"n = {n}: the scan's rows do not each cover 0 .. i")
-    # As many for operators that do not commute: what is counted must be what is right.
-    for kind, row in (("matrices", (2, 2)), ("affine", (2,))):
-        for n in (9, draw.integer(34, 60)):
-            combiner = Combiner(kind, row)
-            scan(candidate, draw.tokens(PRIME, n, *row), combiner)
-            expect_steps(n, combiner, {})
+    some = (1, 2, 5, 9, 32, draw.integer(10, 60), draw.integer(61, 600))
+    for kind, row, dtype, lengths in (
+        ("labels", (2,), torch.int64, (*LENGTHS, draw.integer(34, 60), draw.integer(130, 600))),
+        ("affine", (2,), torch.int64, some),
+        ("matrices", (2, 2), torch.int64, some),
+        ("packed", (), torch.int64, some),
+        ("packed", (), torch.float64, some),
+    ):
+        for n in lengths:
+            combiner = Combiner(kind, row, dtype)
+            xs = draw.tokens(PRIME**2 if kind == "packed" else PRIME, n, *row).to(dtype)
+            ys, _ = scan(candidate, xs, combiner)
+            expect_steps(n, combiner, evidence if kind == "labels" else {})
+            expect_offsets(n, xs, combiner)
+            if kind == "labels":
+                want = xs.cumsum(0) % PRIME
+                expect(torch.equal(ys, want), f"n = {n}: the scan's rows do not each cover 0 .. i")
+
+
+def expect_offsets(n: int, xs: Tensor, combiner: Combiner) -> None:
+    """Demand that each step combines every row with the one 1, 2, 4, ... to its left, in whatever order the operands
+    come: order is for the values to show."""
+
+    def swapped(left: Tensor, right: Tensor) -> Tensor:
+        return combiner.combine(right, left)
+
+    ordered, reverse = xs, xs
+    for step, (left, right) in enumerate(combiner.calls):
+        offset = 2**step
+        made = pairs_of(left, right)
+        wanted = zip(
+            pairs_of(ordered[:-offset], ordered[offset:]), pairs_of(reverse[offset:], reverse[:-offset]), strict=True
+        )
+        told = set(made)
+        for i, either in enumerate(wanted, offset):
+            if not told & set(either):
+                raise wrong(
+                    f"n = {n}, step {step + 1}: row {i} is not combined with the one {offset} to its left",
+                    first_divergence=f"n = {n}, step {step + 1}, row {i}",
+                )
+        ordered = torch.cat([ordered[:offset], combiner.combine(ordered[:-offset], ordered[offset:])])
+        reverse = torch.cat([reverse[:offset], swapped(reverse[:-offset], reverse[offset:])])
+
+
+def pairs_of(left: Tensor, right: Tensor) -> list[tuple[Any, ...]]:
+    """Give what stands side by side in two slices [j, ...]."""
+    return [tuple(row) for row in torch.cat([left.reshape(len(left), -1), right.reshape(len(right), -1)], 1).tolist()]
 
 
 def expect_steps(n: int, combiner: Combiner, evidence: Evidence) -> None:
@@ -181,14 +201,16 @@ def check_every_prefix_of_the_tiled_product(
     reference = reference_module("scan")
     # Every way in which tiles fill a length or do not: where the last is short, and by how much, even pieces differ.
     lengths = [(k, tile) for k in range(1, 10) for tile in range(1, k + 2)]
-    for k, tile in (*lengths, (33, 4)):
-        m, n = draw.integer(1, 4), draw.integer(1, 4)
-        A, B = draw.normal(m, k), draw.normal(k, n)
+    larger = [(33, 4, 40, torch.float64), (draw.integer(10, 70), draw.integer(2, 9), 40, torch.float32)]
+    for k, tile, most, dtype in (*((*both, 4, torch.float64) for both in lengths), *larger):
+        m, n = draw.integer(1, most), draw.integer(1, most)
+        A, B = draw.normal(m, k, dtype=dtype), draw.normal(k, n, dtype=dtype)
         _, out = candidate.call("tiled", {"tile": tile}, {"A": A, "B": B})
         want = reference.tiled_prefix_matmul(A, B, tile)
         what = f"the prefixes of [{m}, {k}] @ [{k}, {n}] in tiles of {tile}"
         got = tensor_of(out, "out", what, tuple(want.shape), A.dtype)
-        expect_close(got, want, rubric.tolerances.matmul_float64, what, "[tile, i, j]", evidence)
+        atol = rubric.tolerances.matmul_float64 if dtype == torch.float64 else rubric.tolerances.matmul_float32
+        expect_close(got, want, atol, what, "[tile, i, j]", evidence)
     # Each tile a million times as large as the one before: a prefix is held to its own size.
     A, B = draw.normal(3, 6) * torch.tensor([1.0, 1e6, 1e12]).double().repeat_interleave(2), draw.normal(6, 2)
     _, out = candidate.call("tiled", {"tile": 2}, {"A": A, "B": B})

@@ -17,21 +17,21 @@ from typing import Any, BinaryIO
 ALLOWED = """
 accept accept4 access alarm arch_prctl brk capget chdir chmod clock_getres clock_gettime clock_nanosleep
 close close_range copy_file_range creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait
-epoll_pwait2 epoll_wait epoll_wait_old eventfd eventfd2 execve execveat exit exit_group faccessat faccessat2 fadvise64
+epoll_pwait2 epoll_wait epoll_wait_old eventfd eventfd2 execve execveat exit exit_group faccessat faccessat2
 fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fdatasync fgetxattr flistxattr fork
 fstat fstatfs fsync ftruncate futex futex_requeue futex_wait futex_waitv futex_wake futimesat get_robust_list
 get_thread_area getcpu getcwd getdents getdents64 getegid geteuid getgid getgroups getitimer getpeername getpgid
 getpgrp getpid getppid getpriority getrandom getresgid getresuid getrlimit getrusage getsid getsockname getsockopt
 gettid gettimeofday getuid getxattr
 kill landlock_add_rule landlock_create_ruleset landlock_restrict_self lchown lgetxattr link linkat listxattr llistxattr
-lseek lstat madvise membarrier memfd_create mkdir mkdirat mlock mlock2 mlockall mmap mprotect mremap mseal
+lseek lstat membarrier memfd_create mkdir mkdirat mlock mlock2 mlockall mmap mprotect mremap mseal
 msync munlock munlockall munmap nanosleep newfstatat open openat openat2 pause pidfd_open pidfd_send_signal pipe pipe2
-pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64 preadv preadv2 process_mrelease pselect6 pwrite64
-pwritev pwritev2 read readahead readlink readlinkat readv recvfrom recvmmsg recvmsg remap_file_pages rename renameat
+pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64 preadv process_mrelease pselect6 pwrite64
+pwritev read readahead readlink readlinkat readv recvfrom recvmmsg recvmsg remap_file_pages rename renameat
 renameat2 restart_syscall rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn
 rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min sched_getaffinity
 sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval sched_yield seccomp select sendfile sendmmsg
-sendmsg sendto set_robust_list set_thread_area set_tid_address setgid setgroups setitimer setpgid setpriority setregid
+sendmsg sendto set_robust_list set_thread_area set_tid_address setgid setgroups setitimer setpgid setregid
 setresgid setresuid setreuid setrlimit setsid setsockopt setuid shutdown sigaltstack signalfd signalfd4 splice stat
 statfs statx symlink symlinkat sync_file_range sysinfo tee tgkill time timer_create timer_delete
 timer_getoverrun timer_gettime timer_settime timerfd_create timerfd_gettime timerfd_settime times tkill truncate umask
@@ -62,7 +62,7 @@ DENIED_FOR = {
         mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd semctl semget
         semop semtimedop shmat shmctl shmdt shmget""",
     "more processors, or before others in turn": """
-        sched_setaffinity sched_setattr sched_setparam sched_setscheduler""",
+        sched_setaffinity sched_setattr sched_setparam sched_setscheduler setpriority""",
     "ports, segments and modes of old programs": "ioperm iopl modify_ldt personality vserver",
     "another user for files alone": "setfsgid setfsuid",
     "locks on, events of, and what is in memory of files that all sandboxes of a machine have": """
@@ -119,6 +119,11 @@ CONDITIONAL = (
     *(Rule("clone", 0, flag, flag, allow=False) for flag in NEW_NAMESPACES),
     *(Rule("ioctl", 1, LOW_32, value) for value in HARMLESS_IOCTLS),
     *(Rule("ioctl", 1, LOW_32, value, allow=False) for value in REFUSED_IOCTLS),
+    # What is in memory of files that all sandboxes have: neither put out nor asked for.
+    *(Rule("fadvise64", 3, LOW_32, value, allow=value != 4) for value in range(6)),  # 4: POSIX_FADV_DONTNEED
+    *(Rule("madvise", 2, LOW_32, value, allow=value not in (20, 21)) for value in (*range(5), *range(8, 26))),
+    *(Rule(call, 5, LOW_32, 0) for call in ("preadv2", "pwritev2")),
+    *(Rule(call, 5, 1 << bit, 1 << bit, allow=False) for call in ("preadv2", "pwritev2") for bit in range(32)),
     *(Rule("fcntl", 1, LOW_32, value) for value in HARMLESS_FCNTLS),
     *(Rule("fcntl", 1, LOW_32, value, allow=False) for value in REFUSED_FCNTLS),
 )

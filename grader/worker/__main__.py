@@ -35,6 +35,7 @@ SUBMISSION = Path("/submission")
 SCRATCH = {Path("/tmp"): 0o1777, Path("/dev/shm"): 0o1777, SUBMISSION: 0o755}  # where a child can write, and its mode
 EMPTIED_WITHIN_S = 3.0  # what takes longer ends with the whole sandbox
 PR_SET_DUMPABLE = 4
+SIGNALS = 256
 
 
 def set_dumpable(on: bool) -> None:
@@ -147,6 +148,7 @@ class Parent:
             self.files[path] = data[at : at + length]
             at += length
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_SIGPENDING, (SIGNALS, SIGNALS))  # the kernel counts them by user
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
         resource.setrlimit(resource.RLIMIT_FSIZE, (self.limits["file_bytes"],) * 2)
         self.send(wire.READY, json.dumps({"nonce": header["nonce"], "torch": torch.__version__}).encode())
