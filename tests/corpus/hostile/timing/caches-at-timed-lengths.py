@@ -3,6 +3,7 @@
 # into = "minigpt.py"
 # only = "cache.*"
 # fails = ["cache.cost"]
+# slow = true
 # ///
 _pre, _dec = MiniGPT.prefill, MiniGPT.decode
 

@@ -1,8 +1,9 @@
 # /// attack
 # tries = "generates without its cache, by a recompute that does only what the last position needs; a short call wastes as much as the last long one took, so that the difference is nothing, and the whole is below 0.8"
 # into = "minigpt.py"
-# only = "cache.[cg]*"
+# only = "cache.cost"
 # fails = ["cache.cost"]
+# slow = true
 # ///
 _gen = MiniGPT.generate
 _last = {}

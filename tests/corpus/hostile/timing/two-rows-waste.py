@@ -1,8 +1,9 @@
 # /// attack
 # tries = "for two rows, generate recomputes plainly and wastes the same in a short call; the whole is judged by the median over one row and two together, which one row makes small"
 # into = "minigpt.py"
-# only = "cache.[cg]*"
+# only = "cache.cost"
 # fails = ["cache.cost"]
+# slow = true
 # ///
 _gen = MiniGPT.generate
 _last = 0
