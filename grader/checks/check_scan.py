@@ -82,7 +82,7 @@ def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> No
     """The scan of 2x2 matrices and of affine maps, as pairs or packed into one number, is right for every n, though
     these do not commute, and so is that of tiny numbers; xs is not modified, nor is an earlier answer."""
     reference = reference_module("scan")
-    every = (*LENGTHS, draw.integer(10, 60), draw.integer(66, 100), draw.integer(101, 700), 9)
+    every = (*LENGTHS, draw.integer(10, 60), draw.integer(66, 100), draw.integer(101, 120), 9)
     for kind, row, dtype, lengths in (
         ("matrices", (2, 2), torch.int64, every),
         ("affine", (2,), torch.int64, every),
@@ -120,7 +120,7 @@ def check_scan_takes_logarithmic_steps(candidate: Candidate, draw: Draw, evidenc
     """The scan takes ceil(log2 n) steps with offsets 1, 2, 4, ..., each on whole slices."""
     some = (1, 2, 5, 9, 32, draw.integer(10, 60), draw.integer(61, 600))
     for kind, row, dtype, lengths in (
-        ("labels", (2,), torch.int64, (*LENGTHS, draw.integer(34, 60), draw.integer(130, 600))),
+        ("labels", (2,), torch.int64, (*LENGTHS, draw.integer(34, 60), draw.integer(130, 700))),
         ("affine", (2,), torch.int64, some),
         ("matrices", (2, 2), torch.int64, some),
         ("packed", (), torch.int64, some),

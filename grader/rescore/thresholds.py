@@ -51,13 +51,13 @@ CHECKS: dict[str, tuple[Measured, ...]] = {
     "2d_gradients_are_exact": (Measured("matmul_float64"), Measured("matmul_float32", "unrecorded")),
     "gradients_of_any_size_are_exact": (Measured("matmul_float64", "unrecorded"),),
     "batched_gradients_are_exact": (Measured("matmul_float64"),),
-    "backward_reduces_over_broadcast_axes": (Measured("matmul_float64"),),
+    "backward_reduces_over_broadcast_axes": (Measured("matmul_float64"), Measured("matmul_float32", "unrecorded")),
     "strided_operands_and_gradients": (Measured("matmul_float64"),),
     "empty_dimensions": (Measured("matmul_float64"),),
     "tensors_are_kept_with_save_for_backward": (Measured("matmul_float64", "unrecorded"),),
     "time_is_near_torchs_own": (Measured("matmul_time_ratio", "ratio"),),
     "double_backward": (Measured("matmul_float64", "unrecorded"),),
-    "every_prefix_of_the_tiled_product": (Measured("matmul_float64", "mixed"),),
+    "every_prefix_of_the_tiled_product": (Measured("matmul_float32", "mixed"), Measured("matmul_float64", "mixed")),
 }
 
 
