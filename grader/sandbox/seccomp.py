@@ -62,7 +62,7 @@ DENIED_FOR = {
         mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd semctl semget
         semop semtimedop shmat shmctl shmdt shmget""",
     "more processors, or before others in turn": """
-        sched_setaffinity sched_setattr sched_setparam sched_setscheduler setpriority""",
+        sched_setaffinity sched_setattr sched_setparam sched_setscheduler""",
     "ports, segments and modes of old programs": "ioperm iopl modify_ldt personality vserver",
     "another user for files alone": "setfsgid setfsuid",
     "locks on, events of, and what is in memory of files that all sandboxes of a machine have": """
@@ -124,6 +124,8 @@ CONDITIONAL = (
     *(Rule("madvise", 2, LOW_32, value, allow=value not in (20, 21)) for value in (*range(5), *range(8, 26))),
     *(Rule(call, 5, LOW_32, 0) for call in ("preadv2", "pwritev2")),
     *(Rule(call, 5, 1 << bit, 1 << bit, allow=False) for call in ("preadv2", "pwritev2") for bit in range(32)),
+    Rule("setpriority", 1, LOW_32, 0),  # one's own: the worker's parent would hand it on to its children
+    *(Rule("setpriority", 1, 1 << bit, 1 << bit, allow=False) for bit in range(32)),
     *(Rule("fcntl", 1, LOW_32, value) for value in HARMLESS_FCNTLS),
     *(Rule("fcntl", 1, LOW_32, value, allow=False) for value in REFUSED_FCNTLS),
 )

@@ -1,8 +1,8 @@
 # /// attack
 # tries = "hands combine two numbers without a row where xs is one number a row, which the judge measures with len()"
 # into = "scan.py"
-# fails = ["scan.values"]
-# keeps = ["gpt.*", "matmul.*", "scan.tiled", "scan.steps"]
+# fails = ["scan.values", "scan.steps"]
+# keeps = ["gpt.*", "matmul.*", "scan.tiled"]
 # only = "scan.*"
 # ///
 right = inclusive_scan

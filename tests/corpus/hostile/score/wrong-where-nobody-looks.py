@@ -2,7 +2,7 @@
 # tries = "decode is wrong in float64 and for six rows or more, generate for six rows or more, forward for eleven rows"
 # into = "minigpt.py"
 # only = "[gc]*"
-# fails = ["cache.decode", "cache.generate", "cache.prefill"]
+# fails = ["cache.decode", "cache.generate"]
 # ///
 _f, _d, _g = MiniGPT.forward, MiniGPT.decode, MiniGPT.generate
 
