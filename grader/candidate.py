@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import secrets
 import time
@@ -124,6 +125,11 @@ class Candidate:
         self._siblings: list[Candidate] = []
         self._spare: Room | None = None
         self._closed = False
+
+    @property
+    def has_tests(self) -> bool:
+        """Whether the submission brings tests of its own."""
+        return any(fnmatch.fnmatch(path, "tests/test_*.py") for path in self.files)
 
     # --- life of the sandbox ----------------------------------------------------------------------------------------
 

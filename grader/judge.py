@@ -103,9 +103,7 @@ class Judge:
             self._left[criterion_of(item)] = self._left.get(criterion_of(item), 0) + 1
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        if any(is_after_all(item) for item in session.items) and any(
-            f.startswith("tests/") for f in self._candidate.files
-        ):
+        if self._candidate.has_tests and any(is_after_all(item) for item in session.items):
             with contextlib.suppress(HarnessError):  # said again when it is needed
                 self._candidate.start_spare()
 

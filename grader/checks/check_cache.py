@@ -17,6 +17,7 @@ from grader.checks.expect import expect, expect_close, expect_finite, wrong
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
 
+Pairs = list[tuple[Tensor, Tensor]]  # (K, V) by layers
 KEPT_TOKENS = 7  # of the prefix whose cache is looked at
 KEPT = 1e-4  # an entry of a cached prefix may move by this much: rounding
 MOVED = 10  # tolerances by which logits move, at the least, with a token before them
@@ -248,7 +249,7 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
     expect_layout(double, 5, {})
 
 
-def expect_layout(model: RemoteGPT, length: int, evidence: Evidence) -> list[tuple[Tensor, Tensor]]:
+def expect_layout(model: RemoteGPT, length: int, evidence: Evidence) -> Pairs:
     case = model.case
     pairs, held = model.cache_pairs()
     layers, heads = case.config["n_layer"], case.config["n_head"]
@@ -277,9 +278,6 @@ def expect_layout(model: RemoteGPT, length: int, evidence: Evidence) -> list[tup
     found["bytes"].append(sum(tensor.nbytes for pair in pairs for tensor in pair))
     found["held"].append(held if isinstance(held, int) else 0)
     return pairs
-
-
-Pairs = list[tuple[Tensor, Tensor]]  # (K, V) by layers
 
 
 def expect_not_swapped(pairs: Pairs, reference: Pairs) -> None:

@@ -73,18 +73,18 @@ def check_decode_step_is_linear(
     # Asked of another process, which was not told what the timed one said; and of every pair, or some could be wrong.
     candidate.enter("cache", {})
     judge, atol = RemoteGPT(candidate, case), rubric.tolerances.logits_float32
+    agreed = True
     for rows, whole, logits, known in told:  # of several rows the first: that rows do not mix is another claim
         own = judge.forward(whole[:1])
-        expect_close(
-            logits[:1], own[:, lengths[rows] :], atol, "a logit of the timed steps", "[b, decoded t, v]", evidence
-        )
-        expect_no_other_model(candidate, draw, case, own, known[:1], atol, verdict_of)
+        what, after = "a logit of the timed steps", lengths[rows]
+        expect_close(logits[:1], own[:, after:], atol, what, "[b, decoded t, v]", evidence)
+        agreed &= expect_no_other_model(candidate, draw, case, own, known[:1], atol, verdict_of)
+    if agreed:
+        return  # the reference's logits depend on the prefix
     rows, whole, *_ = told[0]
-    last = [
-        judge.forward(torch.cat([start, whole[:1, lengths[rows] :]], 1))[:, lengths[rows] :]
-        for start in prefix[rows][:, None]
-    ]
-    expect(not torch.equal(*last), "forward's logits do not depend on the prefix, so a cache has nothing to save")
+    after, starts = lengths[rows], prefix[rows][:, None]  # of two prefixes
+    both = [judge.forward(torch.cat([start, whole[:1, after:]], 1))[:, after:] for start in starts]
+    expect(not torch.equal(*both), "forward's logits do not depend on the prefix, so a cache has nothing to save")
 
 
 def timed_recompute(clock: Clock, reference: Any, idx: Tensor) -> tuple[float, Tensor]:
@@ -97,14 +97,18 @@ def timed_recompute(clock: Clock, reference: Any, idx: Tensor) -> tuple[float, T
 
 def expect_no_other_model(
     candidate: Candidate, draw: Draw, case: GPTCase, own: Tensor, known: Tensor, atol: float, verdict_of: VerdictOf
-) -> None:
+) -> bool:
     """Fail a model whose forward, own [B, T, V], is not the reference's, known, where it is timed, although it is
-    elsewhere. One that is wrong elsewhere, too, has paid for that, and need only agree with itself."""
+    elsewhere. One that is wrong elsewhere, too, has paid for that, and need only agree with itself.
+
+    Gives whether it is the reference's.
+    """
     if is_near(own, known, atol):
-        return
+        return True
     said = verdict_of("gpt.logits")
     right = is_right_elsewhere(candidate, draw, case, own.size(1), atol) if said is None else said is Verdict.accepted
     expect(not right, "the model that was timed is not the one that is right elsewhere: its logits are others")
+    return False
 
 
 def is_right_elsewhere(candidate: Candidate, draw: Draw, case: GPTCase, length: int, atol: float) -> bool:

@@ -140,26 +140,21 @@ def check_scan_takes_logarithmic_steps(candidate: Candidate, draw: Draw, evidenc
 def expect_offsets(n: int, xs: Tensor, combiner: Combiner) -> None:
     """Demand that each step combines every row with the one 1, 2, 4, ... to its left, in whatever order the operands
     come: order is for the values to show."""
-
-    def swapped(left: Tensor, right: Tensor) -> Tensor:
-        return combiner.combine(right, left)
-
     ordered, reverse = xs, xs
     for step, (left, right) in enumerate(combiner.calls):
         offset = 2**step
-        made = pairs_of(left, right)
+        made = set(pairs_of(left, right))
         wanted = zip(
             pairs_of(ordered[:-offset], ordered[offset:]), pairs_of(reverse[offset:], reverse[:-offset]), strict=True
         )
-        told = set(made)
         for i, either in enumerate(wanted, offset):
-            if not told & set(either):
+            if not made & set(either):
                 raise wrong(
                     f"n = {n}, step {step + 1}: row {i} is not combined with the one {offset} to its left",
                     first_divergence=f"n = {n}, step {step + 1}, row {i}",
                 )
         ordered = torch.cat([ordered[:offset], combiner.combine(ordered[:-offset], ordered[offset:])])
-        reverse = torch.cat([reverse[:offset], swapped(reverse[:-offset], reverse[offset:])])
+        reverse = torch.cat([reverse[:offset], combiner.combine(reverse[offset:], reverse[:-offset])])
 
 
 def pairs_of(left: Tensor, right: Tensor) -> list[tuple[Any, ...]]:

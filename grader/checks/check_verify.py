@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ def try_tests(candidate: Candidate, draw: Draw) -> Trial | None:
     order, every run is laid out alike, and no solution has the text that it is known by: what a run runs on, it can
     only find out by trying it, or by understanding what it reads.
     """
-    if not any(fnmatch.fnmatch(path, "tests/test_*.py") for path in candidate.files):
+    if not candidate.has_tests:
         return None
     reference = {part: (REFERENCE / part).read_text() for part in SERIES}
     bugs = series(draw, [part for part in SERIES if part in candidate.files] or list(SERIES))

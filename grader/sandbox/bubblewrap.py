@@ -160,10 +160,6 @@ class BubblewrapRoom:
         streams = (process.stdin.fileno(), process.stdout.fileno(), process.stderr.fileno())
         self._pipes = Pipes(*streams, self._how_it_ended)
         self.best_effort = _best_effort(group)
-        if devices.to_bind() is None:
-            self.best_effort += (
-                "files: the mode and times of this machine's devices can be changed; run as an ordinary user",
-            )
 
     def send(self, data: bytes, deadline: float) -> None:
         self._pipes.send(data, deadline)
@@ -214,7 +210,9 @@ def _best_effort(group: cgroup.Group | None) -> tuple[str, ...]:
         "memory": "memory: no control group here; a limit on each process's data instead",
         "swap": "swap: this kernel cannot forbid it to one sandbox",
         "processes": f"processes: no control group here; {instead}",
+        "files": "files: mode and times of this machine's devices can be changed; run as an ordinary user",
     }
+    missing = (*missing, *(("files",) if devices.to_bind() is None else ()))
     return tuple(words[name] for name in missing)
 
 

@@ -92,6 +92,10 @@ REFUSED_IOCTLS = (
     0x5412,  # TIOCSTI: types into the terminal
     0x541C,  # TIOCLINUX
 )
+# F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_SETSIG, the F_OFD_ locks, F_SETLEASE, F_GETLEASE, F_NOTIFY: as above.
+REFUSED_FCNTLS = (5, 6, 7, 8, 10, 36, 37, 38, 1024, 1025, 1026)
+# F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETOWN, F_GETSIG, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ, seals.
+HARMLESS_FCNTLS = (0, 1, 2, 3, 4, 9, 11, 1030, 1031, 1032, 1033, 1034)
 
 
 @dataclass(frozen=True)
@@ -105,16 +109,16 @@ class Rule:
     allow: bool = True
 
 
-# F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_SETSIG, the F_OFD_ locks, F_SETLEASE, F_GETLEASE, F_NOTIFY: as above.
-REFUSED_FCNTLS = (5, 6, 7, 8, 10, 36, 37, 38, 1024, 1025, 1026)
-# F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETOWN, F_GETSIG, F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ, seals.
-HARMLESS_FCNTLS = (0, 1, 2, 3, 4, 9, 11, 1030, 1031, 1032, 1033, 1034)
+def only_zero(call: str, argument: int) -> tuple[Rule, ...]:
+    """Allow a call where an argument is zero, and refuse it with any other."""
+    others = (Rule(call, argument, 1 << bit, 1 << bit, allow=False) for bit in range(32))
+    return Rule(call, argument, LOW_32, 0), *others
 
 
 CONDITIONAL = (
     Rule("socketpair", 0, LOW_32, AF_UNIX),  # a pair that is joined already; socket() itself stays denied
-    Rule("prlimit64", 0, LOW_32, 0),  # limits of one's own, not of the worker's parent, whose children inherit them
-    *(Rule("prlimit64", 0, 1 << bit, 1 << bit, allow=False) for bit in range(32)),
+    *only_zero("prlimit64", 0),  # limits of one's own, not of the worker's parent, whose children inherit them
+    *only_zero("setpriority", 1),  # as well
     Rule("clone", 0, sum(NEW_NAMESPACES), 0),
     *(Rule("clone", 0, flag, flag, allow=False) for flag in NEW_NAMESPACES),
     *(Rule("ioctl", 1, LOW_32, value) for value in HARMLESS_IOCTLS),
@@ -122,10 +126,7 @@ CONDITIONAL = (
     # What is in memory of files that all sandboxes have: neither put out nor asked for.
     *(Rule("fadvise64", 3, LOW_32, value, allow=value != 4) for value in range(6)),  # 4: POSIX_FADV_DONTNEED
     *(Rule("madvise", 2, LOW_32, value, allow=value not in (20, 21)) for value in (*range(5), *range(8, 26))),
-    *(Rule(call, 5, LOW_32, 0) for call in ("preadv2", "pwritev2")),
-    *(Rule(call, 5, 1 << bit, 1 << bit, allow=False) for call in ("preadv2", "pwritev2") for bit in range(32)),
-    Rule("setpriority", 1, LOW_32, 0),  # one's own: the worker's parent would hand it on to its children
-    *(Rule("setpriority", 1, 1 << bit, 1 << bit, allow=False) for bit in range(32)),
+    *(rule for call in ("preadv2", "pwritev2") for rule in only_zero(call, 5)),
     *(Rule("fcntl", 1, LOW_32, value) for value in HARMLESS_FCNTLS),
     *(Rule("fcntl", 1, LOW_32, value, allow=False) for value in REFUSED_FCNTLS),
 )

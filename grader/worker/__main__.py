@@ -84,9 +84,7 @@ class Parent:
         self.pidfd = -1
         self.sock: socket.socket | None = None
         self.to_child = bytearray()
-        self.log_r = (
-            self.log_w
-        ) = -1  # of the child's output; ours to write as well, so that it never ends before the child
+        self.log_r = self.log_w = -1  # of the child's output
         self.died_r, self.died_w = os.pipe()  # a byte for each process that ended, so that orphans are reaped
         for fd in (self.died_r, self.died_w):
             os.set_blocking(fd, False)
@@ -160,7 +158,7 @@ class Parent:
             child.warm_up_tests()
         # All that a child gets is its own and goes with it: locks on a pipe, or the place in a file, would stay.
         ours, theirs = socket.socketpair()
-        log_r, log_w = os.pipe()
+        self.open_log()
         self.to_child.clear()
         pid = os.fork()
         if pid == 0:
@@ -169,14 +167,14 @@ class Parent:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
-                for fd in (self.source, self.sink, log_r, self.died_r, self.died_w):
+                for fd in (self.source, self.sink, self.log_r, self.died_r, self.died_w):
                     os.close(fd)
                 null = os.open(os.devnull, os.O_RDONLY)
                 os.dup2(null, 0)
-                os.dup2(log_w, 1)
-                os.dup2(log_w, 2)
+                os.dup2(self.log_w, 1)
+                os.dup2(self.log_w, 2)
                 os.close(null)
-                os.close(log_w)
+                os.close(self.log_w)
                 os.setsid()
                 resource.setrlimit(resource.RLIMIT_DATA, (self.limits["memory_bytes"],) * 2)
                 set_dumpable(True)
@@ -185,8 +183,7 @@ class Parent:
                 os._exit(70)
         theirs.close()
         ours.setblocking(False)
-        os.set_blocking(log_r, False)
-        self.pid, self.sock, self.log_r, self.log_w = pid, ours, log_r, log_w
+        self.pid, self.sock = pid, ours
         self.pidfd = os.pidfd_open(pid)
         self.send(wire.READY, request["nonce"].encode())
 
@@ -224,6 +221,14 @@ class Parent:
             except OSError:
                 self.to_child.clear()
 
+    def open_log(self) -> None:
+        self.log_r, self.log_w = os.pipe()  # ours to write as well, so that it does not end before the child
+        os.set_blocking(self.log_r, False)
+
+    def close_log(self) -> None:
+        os.close(self.log_r)
+        os.close(self.log_w)
+
     def relay_log(self) -> bool:
         """Pass on some of the child's output, if there is any."""
         try:
@@ -254,8 +259,8 @@ class Parent:
         while self.relay_log():
             pass
         self.sock.close()
-        for fd in (self.pidfd, self.log_r, self.log_w):
-            os.close(fd)
+        os.close(self.pidfd)
+        self.close_log()
         self.sock, self.pidfd = None, -1
         how = {"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"code": os.WEXITSTATUS(status)}
         self.send(wire.EXIT, json.dumps(how).encode())

@@ -44,8 +44,7 @@ class Parent(worker.Parent):
         self.orders.append(wire.SPAWN)
         self.drop()
         self.to_child.clear()
-        self.log_r, self.log_w = os.pipe()
-        os.set_blocking(self.log_r, False)
+        self.open_log()
         self.sock, self.theirs = socket.socketpair()
         self.sock.setblocking(False)
         self.theirs.setblocking(False)
@@ -65,8 +64,7 @@ class Parent(worker.Parent):
             if end:
                 end.close()
         if self.sock:
-            os.close(self.log_r)
-            os.close(self.log_w)
+            self.close_log()
         self.sock = self.theirs = None
 
     def close(self) -> None:
