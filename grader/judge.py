@@ -185,6 +185,7 @@ def run(
         "-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin", "--json-report", "--json-report-file=none",
         "-s", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:logging",
         "-p", "no:unraisableexception", "-p", "no:threadexception",
+        "--tb=native",  # others parse sources at each failure
     ]  # fmt: skip
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
