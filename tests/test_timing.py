@@ -11,31 +11,34 @@ from grader.checks.timing import MANY, expect_not_asleep, expect_ratio_below
 from grader.models import Evidence, Verdict
 
 
-def asleep(*runs: tuple[float, float]) -> int:
-    """Give how many runs it took to find that nobody sleeps; each is (wall s, CPU s), the last ones over and over."""
-    walls, used = [runs[0][0]], [runs[0][1]]
+def asleep(*runs: tuple[float, float], ours: float = 1.0) -> int:
+    """Give how many runs it took to find that nobody sleeps; each is (wall s, CPU s), the last ones over and over. Ours
+    computes for a share of its time."""
     more = itertools.cycle(runs[1:] or runs)
+    shares = [(runs[0][1] / runs[0][0], ours)]
 
     def pair() -> None:
         wall_s, cpu_s = next(more)
-        walls.append(wall_s)
-        used.append(cpu_s)
+        shares.append((cpu_s / wall_s, ours))
 
-    expect_not_asleep(walls, used, pair, "the work")
-    return len(walls)
+    expect_not_asleep(shares, pair, "the work")
+    return len(shares)
 
 
 def test_a_machine_that_is_busy_is_not_taken_for_sleep() -> None:
-    """Waiting for a processor makes many runs long; one that computed most of its time settles it."""
+    """Waiting for a processor makes many runs long; one that computed most of its time settles it, or that ours waits
+    as long."""
     assert asleep((0.010, 0.006)) == 1
     assert asleep((0.3, 0.01), (0.2, 0.01), (0.5, 0.01), (0.4, 0.01), (0.018, 0.01)) == 5
+    assert asleep((0.1, 0.01), ours=0.1) == 1
 
 
+@pytest.mark.parametrize("ours", [0.2, 1.0, 1.01])
 @pytest.mark.parametrize("cpu_s", [0.0, 0.002, 0.05])
-def test_sleep_in_every_run_is_found_whatever_is_computed(cpu_s: float) -> None:
-    """Who computes for twice as long may sleep no longer for that."""
+def test_sleep_in_every_run_is_found_whatever_is_computed(cpu_s: float, ours: float) -> None:
+    """Who computes for twice as long may sleep no longer for that, nor on a busy machine."""
     with pytest.raises(CandidateFault) as caught:
-        asleep((3 * cpu_s + 0.1, cpu_s))
+        asleep((3 * cpu_s / ours + 0.1, cpu_s), ours=ours)
     assert caught.value.verdict is Verdict.wrong_answer and f"in none of {MANY} runs" in str(caught.value)
 
 

@@ -241,6 +241,9 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
         for name, tensor in zip("KV", pair, strict=True):
             moved = float((tensor[0] - tensor[1]).abs().max())
             expect(moved > KEPT, f"{name} of layer {layer} does not follow the token at position {changed}")
+    single = RemoteGPT(candidate, draw.gpt(positions, n_layer=1))
+    single.fill(draw.tokens(single.case.vocab, single.case.batch, 5))
+    expect_layout(single, 5, {})
     double = RemoteGPT(candidate, case, torch.float64)
     try:
         double.fill(idx[:, :5], may_raise=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -32,11 +33,14 @@ TIE = 4e-3  # two best logits of a fresh model nearer than this are drawn again
 @criterion("gpt.load")
 @both_schemes
 def check_builds_and_loads_strictly(candidate: Candidate, draw: Draw, positions: str) -> None:
-    """The model builds from GPTConfig and loads the parameters strictly; logits have the right shape and dtype."""
+    """The model builds from GPTConfig, which says learned positions where nothing is said, and loads the parameters
+    strictly; logits have the right shape and dtype."""
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case)
     for batch, length in ((1, 1), (case.batch, 7)):
         model.forward(draw.tokens(case.vocab, batch, length), strict_dtype=True)
+    if positions == "learned":
+        RemoteGPT(candidate, replace(case, config={k: v for k, v in case.config.items() if k != "positions"}))
 
 
 @criterion("gpt.load")

@@ -242,6 +242,17 @@ def check_operands_that_changed_are_multiplied_anew(candidate: Candidate, draw: 
     expect_close(tensor_of(out, "C", what, tuple(want.shape), A.dtype), want, AGAIN, what)
 
 
+@criterion("matmul.gradcheck")
+def check_no_upstream_gradient_gives_none_or_zero(candidate: Candidate, draw: Draw) -> None:
+    """As gradcheck tries, where no gradient comes from above, the operands have none, or zero."""
+    a, b = PLAIN[0]
+    _, out = candidate.call("undefined", {}, {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)})
+    for name, shape in (("A", a), ("B", b)):
+        if name in out:
+            what = f"the gradient of {name} without one from above"
+            expect(not tensor_of(out, name, what, shape, torch.float64).any(), f"{what} is not zero")
+
+
 def run_gradcheck(function: Any, inputs: list[Tensor], what: str) -> None:
     try:
         torch.autograd.gradcheck(function, [x.requires_grad_() for x in inputs])
@@ -316,7 +327,7 @@ def is_right_in_order(candidate: Candidate, draw: Draw, a: Shape, b: Shape, atol
     A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
     try:
         expect_close(apply(candidate, A, B).C, torch.matmul(A, B), atol, "the product")
-        if a[:-2] != b[:-2]:
+        if a[:-2] != b[:-2] or len(a) > 3:
             expect_gradients(candidate, A, B, dC, atol, {})
     except CandidateFault:
         return False

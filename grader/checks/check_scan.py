@@ -48,8 +48,7 @@ class Combiner:
                 f"combine was called {len(self.calls) + 1} times, now for {len(left)} rows; no scan of these lengths "
                 f"takes more than {CALLS} calls of {ROWS} rows",
             )
-        if len(left):
-            self.calls.append((left, right))
+        self.calls.append((left, right))
         return self.combine(left, right)
 
     def combine(self, left: Tensor, right: Tensor) -> Tensor:
@@ -83,9 +82,13 @@ def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> No
     these do not commute, and so is that of tiny numbers; xs is not modified, nor is an earlier answer."""
     reference = reference_module("scan")
     every = (*LENGTHS, draw.integer(10, 60), draw.integer(66, 100), draw.integer(101, 120), 9)
+    # A long one, too, of whoever does not reduce each prefix by itself: that is slow, and right.
+    last = Combiner("affine", (2,))
+    scan(candidate, draw.tokens(PRIME, every[-2], 2), last)
+    long = [draw.integer(520, 1000)] if len(last.calls) < every[-2] else []
     for kind, row, dtype, lengths in (
         ("matrices", (2, 2), torch.int64, every),
-        ("affine", (2,), torch.int64, every),
+        ("affine", (2,), torch.int64, [*every, *long]),
         ("packed", (), torch.int64, (1, 6, 13)),
         ("packed", (), torch.float64, (1, 6, 13)),
         ("sums", (2,), torch.float64, (2, 7, 13)),

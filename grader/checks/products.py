@@ -90,6 +90,7 @@ LAID: list[tuple[Shape, Shape]] = [
     ((2, 3, 5), (5, 4)),
     ((3, 5), (2, 5, 4)),
     ((2, 1, 3, 5), (2, 5, 4)),
+    ((2, 3, 3, 4), (2, 3, 4, 2)),
 ]
 BASE = 256  # numbers that a layout is cut from
 
@@ -165,7 +166,8 @@ def exact(A: Tensor, B: Tensor, dC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def layouts(size: Shape) -> Iterator[View]:
-    """Lay a tensor out in the usual ways: in order, transposed, with gaps, axes in reverse, expanded along each."""
+    """Lay a tensor out in the usual ways: in order, transposed, with gaps, axes in reverse, all or the batch's alone,
+    expanded along each."""
 
     def in_order(axes: Sequence[int]) -> list[int]:
         strides, step = [0] * len(size), 1
@@ -179,6 +181,8 @@ def layouts(size: Shape) -> Iterator[View]:
     yield [list(size), in_order([*batch, column, row]), 0]
     yield [list(size), [2 * stride for stride in plain], 1]
     yield [list(size), in_order([column, row, *batch[::-1]]), 0]
+    if len(batch) > 1:
+        yield [list(size), in_order([*batch[::-1], row, column]), 0]
     for axis in range(len(size)):
         yield [list(size), [0 if i == axis else stride for i, stride in enumerate(plain)], 0]
 

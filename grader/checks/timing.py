@@ -47,21 +47,24 @@ class Clock:
         return time.thread_time() - started
 
 
-def expect_not_asleep(walls: list[float], used: list[float], pair: Work, what: str) -> None:
+def expect_not_asleep(shares: list[tuple[float, float]], pair: Work, what: str) -> None:
     """Demand that what is cheap in CPU time does not spend its time waiting instead.
 
-    walls and used are the wall and CPU seconds of the same runs; pair adds one to each. A busy machine makes most runs
-    wait, but not every one of many; who sleeps, sleeps in each.
+    shares are CPU over wall seconds of what is judged and, in the same pair, of ours; pair adds one of each. A busy
+    machine makes most runs wait, ours as well, but not every one of many; who sleeps, sleeps in each.
     """
 
-    def awake() -> float:
-        return max(cpu_s / wall_s for wall_s, cpu_s in zip(walls, used, strict=True))
+    def awake() -> tuple[float, float]:
+        theirs, ours = (max(column) for column in zip(*shares, strict=True))
+        return theirs, min(ours, 1.0) * AWAKE
 
-    while awake() < AWAKE and len(walls) < MANY:
+    while awake()[0] < awake()[1] and len(shares) < MANY:
         pair()
-    if awake() < AWAKE:
-        text = f"in none of {len(walls)} runs did it compute for more than {awake():.0%} of the time"
-        raise CandidateFault(Verdict.wrong_answer, f"{what}: {text}; it waits, or sleeps")
+    share, needed = awake()
+    if share < needed:
+        text = f"in none of {len(shares)} runs did it compute for more than {share:.0%} of the time"
+        text += f", where ours did for {needed / AWAKE:.0%}; it waits, or sleeps"
+        raise CandidateFault(Verdict.wrong_answer, f"{what}: {text}")
 
 
 @dataclass(frozen=True)

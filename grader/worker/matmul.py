@@ -149,6 +149,13 @@ class Server:
             for name, gradient in zip(NAMES, both, strict=True)
         }
 
+    def do_undefined(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Differentiate where what comes after the product has no gradient for it: undefined, as autograd says."""
+        operands = [tensors[n].detach().requires_grad_() for n in NAMES]
+        C: Any = torch._C._functions.UndefinedGrad()(self.function.apply(*operands))
+        gradients = differentiate(C, operands, tensors["dC"])
+        return {}, {n: plain(g, f"the gradient of {n}") for n, g in zip(NAMES, gradients, strict=True) if g is not None}
+
     def do_square(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Multiply a tensor by itself, or by itself transposed: its gradient."""
         X = tensors["X"].detach().requires_grad_()

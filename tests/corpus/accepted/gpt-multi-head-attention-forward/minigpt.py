@@ -1,0 +1,196 @@
+"""Mini-GPT with a KV cache: a pre-norm decoder with learned or rotary positions.
+
+Letters in shape comments: B batch, T time (queries), S time (keys), C width, H heads, d = C / H, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Cache = list[tuple[Tensor, Tensor]]  # one (K, V) per layer, each [B, H, S, d]
+
+
+@dataclass
+class GPTConfig:
+    vocab_size: int
+    block_size: int
+    n_layer: int
+    n_head: int
+    n_embd: int
+    dropout: float = 0.0
+    positions: str = "learned"  # or "rope"
+
+
+def rotate(x: Tensor, start: int) -> Tensor:
+    """Turn each pair (i, i + d/2) of every head by p * 10000^(-2i/d), at positions p = start, start + 1, ..."""
+    half = x.size(-1) // 2
+    rate = 10000.0 ** (-torch.arange(half, dtype=x.dtype, device=x.device) / half)  # [d/2]
+    position = torch.arange(start, start + x.size(-2), dtype=x.dtype, device=x.device)  # [T]
+    angle = position[:, None] * rate  # [T, d/2]
+    cos, sin = angle.cos(), angle.sin()
+    low, high = x[..., :half], x[..., half:]  # [B, H, T, d/2] each
+    return torch.cat([low * cos - high * sin, low * sin + high * cos], dim=-1)  # [B, H, T, d]
+
+
+class Attention(nn.Module):
+    """Causal self-attention of T new tokens over a cached prefix and, causally, over themselves."""
+
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.n_head = config.n_head
+        self.rope = config.positions == "rope"
+        self.qkv = nn.Linear(config.n_embd, 3 * config.n_embd)
+        self.proj = nn.Linear(config.n_embd, config.n_embd)
+        self.attn_dropout = nn.Dropout(config.dropout)
+        self.resid_dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, past: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        B, T, C = x.shape
+        start = 0 if past is None else past[0].size(2)
+        qkv = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # [B, H, T, d] each
+        if self.rope:
+            q, k = rotate(q, start), rotate(k, start)  # keys are cached already turned
+        if past is None:
+            return self.resid_dropout(self._torch_attention(x, q, k, v)), (k, v)
+        k = torch.cat([past[0], k], dim=2)  # [B, H, S, d], S = start + T
+        v = torch.cat([past[1], v], dim=2)
+        # Query t stands at position start + t, so it sees keys 0 .. start + t: the diagonal is shifted by the prefix.
+        visible = torch.ones(T, start + T, dtype=torch.bool, device=x.device).tril(start)  # [T, S]
+        p = self.attn_dropout.p if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=visible, dropout_p=p)
+        y = y.transpose(1, 2).flatten(2)  # heads side by side again
+        return self.resid_dropout(self.proj(y)), (k, v)
+
+    def _torch_attention(self, x: Tensor, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attention of a whole sequence by PyTorch's own routine, which wants time first and projects by itself."""
+        B, T, C = x.shape
+        common = dict(
+            embed_dim_to_check=C,
+            num_heads=self.n_head,
+            bias_k=None,
+            bias_v=None,
+            add_zero_attn=False,
+            dropout_p=self.attn_dropout.p,
+            out_proj_weight=self.proj.weight,
+            out_proj_bias=self.proj.bias,
+            training=self.training,
+            need_weights=False,
+            attn_mask=nn.Transformer.generate_square_subsequent_mask(T, device=x.device, dtype=x.dtype),
+        )
+        if not self.rope:
+            x = x.transpose(0, 1)
+            y, _ = F.multi_head_attention_forward(
+                x, x, x, in_proj_weight=self.qkv.weight, in_proj_bias=self.qkv.bias, **common
+            )
+            return y.transpose(0, 1)
+        one = torch.eye(C, dtype=x.dtype, device=x.device)  # projected and turned already
+        q, k, v = (z.permute(2, 0, 1, 3).flatten(2) for z in (q, k, v))  # [T, B, C]
+        y, _ = F.multi_head_attention_forward(
+            q,
+            k,
+            v,
+            in_proj_weight=None,
+            in_proj_bias=None,
+            use_separate_proj_weight=True,
+            q_proj_weight=one,
+            k_proj_weight=one,
+            v_proj_weight=one,
+            **common,
+        )
+        return y.transpose(0, 1)
+
+
+class MLP(nn.Module):
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.fc = nn.Linear(config.n_embd, 4 * config.n_embd)
+        self.proj = nn.Linear(4 * config.n_embd, config.n_embd)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.proj(F.gelu(self.fc(x))))  # [B, T, C]
+
+
+class Block(nn.Module):
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(config.n_embd)
+        self.attn = Attention(config)
+        self.ln_2 = nn.LayerNorm(config.n_embd)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Tensor, past: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        attended, present = self.attn(self.ln_1(x), past)
+        x = x + attended
+        x = x + self.mlp(self.ln_2(x))
+        return x, present
+
+
+class MiniGPT(nn.Module):
+    def __init__(self, config: GPTConfig):
+        super().__init__()
+        self.config = config
+        self.tok_emb = nn.Embedding(config.vocab_size, config.n_embd)
+        if config.positions == "learned":
+            self.pos_emb = nn.Embedding(config.block_size, config.n_embd)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.ln_f = nn.LayerNorm(config.n_embd)
+        self.head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+
+    def forward(self, idx: Tensor, targets: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Give logits [B, T, V] for idx [B, T] and, with unshifted targets [B, T], the next-token loss."""
+        logits, _ = self._run(idx, None)
+        if targets is None:
+            return logits, None
+        # The token at t + 1 is what position t must predict; the last position has no target.
+        loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), targets[:, 1:].flatten())
+        return logits, loss
+
+    def prefill(self, idx: Tensor) -> tuple[Tensor, Cache]:
+        """Run the prompt idx [B, T] once: logits [B, T, V] and the cache that decode continues from."""
+        return self._run(idx, None)
+
+    def decode(self, tokens: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
+        """Append tokens [B, t] to the cached prefix: logits [B, t, V] and the grown cache."""
+        return self._run(tokens, cache)
+
+    @torch.no_grad()
+    def generate(self, idx: Tensor, max_new_tokens: int, use_cache: bool = True) -> Tensor:
+        """Extend idx [B, T] greedily to [B, T + max_new_tokens]; past block_size the window slides."""
+        modes = [(module, module.training) for module in self.modules()]
+        self.eval()
+        try:
+            cache: Cache | None = None
+            for _ in range(max_new_tokens):
+                window = idx[:, -self.config.block_size :]
+                if not use_cache or cache is None or idx.size(1) > self.config.block_size:
+                    # A window that slides renumbers every position, so nothing cached stays valid.
+                    logits, cache = self.prefill(window)
+                else:
+                    logits, cache = self.decode(idx[:, -1:], cache)
+                idx = torch.cat([idx, logits[:, -1].argmax(dim=-1, keepdim=True)], dim=1)
+            return idx
+        finally:
+            for module, training in modes:
+                module.training = training
+
+    def _run(self, idx: Tensor, cache: Cache | None) -> tuple[Tensor, Cache]:
+        start = 0 if cache is None else cache[0][0].size(2)
+        stop = start + idx.size(1)
+        if stop > self.config.block_size:
+            raise ValueError(f"{stop} positions; block_size is {self.config.block_size}")
+        x = self.tok_emb(idx)  # [B, T, C]
+        if self.config.positions == "learned":
+            x = x + self.pos_emb.weight[start:stop]  # [T, C] broadcasts over B
+        x = self.dropout(x)
+        grown: Cache = []
+        for i, block in enumerate(self.blocks):
+            x, present = block(x, None if cache is None else cache[i])
+            grown.append(present)
+        return self.head(self.ln_f(x)), grown  # [B, T, V]
