@@ -12,7 +12,7 @@ from torch import Tensor
 from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
-from grader.checks.check_gpt import Once, expect_moves, expect_sees_prefix, two_passes
+from grader.checks.check_gpt import UNUSUAL, Once, expect_moves, expect_sees_prefix, two_passes, unusual
 from grader.checks.expect import expect, expect_close, expect_finite, wrong
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
@@ -110,13 +110,19 @@ def check_decode_equals_forward(
         what = f"a logit decoded after {prompt} tokens"
         expect_close(got, want[:, prompt:], atol, what, DECODED, evidence)
         model.load(draw.weights(case.config))
-    try:
-        double = RemoteGPT(candidate, case, torch.float64)
-        want = double.forward(idx, may_raise=True)
-    except CandidateFault:
-        return  # that the model works in float64 is another claim
-    got = double.decode_in_chunks(idx, [11] + [1] * 8)
-    expect_close(got, want[:, 11:], atol, "a logit decoded in float64", DECODED, evidence)
+    other = [draw.gpt(positions, **unusual(sizes)) for sizes in UNUSUAL]
+    for made, dtype, what in (
+        (case, torch.float64, "in float64"),
+        *((one, torch.float32, f"by {one.config['n_layer']} layers of {one.config['n_head']} heads") for one in other),
+    ):
+        idx = draw.tokens(made.vocab, many, 19)
+        try:
+            model = RemoteGPT(candidate, made, dtype)
+            want = model.forward(idx, may_raise=True)
+        except CandidateFault:
+            continue  # that the model works like that is another claim
+        got = model.decode_in_chunks(idx, [11] + [1] * 8)
+        expect_close(got, want[:, 11:], atol, f"a logit decoded {what}", DECODED, evidence)
 
 
 @criterion("cache.decode")
@@ -167,7 +173,7 @@ def check_cached_generation_equals_uncached(
     """generate gives the same tokens with and without the cache, for many tokens too, also where the window slides."""
     case = draw.gpt(positions, block_size=17)
     model = live_model(candidate, draw, once, case)
-    own_logits(model, *draw.alike(case.vocab, case.batch, draw.integer(8, 17)), rubric.tolerances.logits_float32)
+    own_logits(model, *draw.alike(case.vocab, case.batch, draw.integer(8, 16)), rubric.tolerances.logits_float32)
     for length, new in ((5, 12), (13, 16), (21, 5), (1, 3), (6, 0)):
         expect_same_with_cache(model, draw, draw.tokens(case.vocab, case.batch, length), new)
     expect_same_with_cache(model, draw, draw.tokens(case.vocab, draw.integer(6, 12), 5), 6)

@@ -84,7 +84,9 @@ def validity(
                 cards[entry.name, item.run.seed] = item
             lost = [line.id for line in item.criteria if line.verdict not in (Verdict.accepted, Verdict.not_applicable)]
             console.print(
-                f"{done}/{len(todo)} {item.submission.name}: {', '.join(lost) or 'all accepted'}", highlight=False
+                f"{done}/{len(todo)} {item.submission.name}, {item.run.duration_s:.1f} s: "
+                f"{', '.join(lost) or 'all accepted'}",
+                highlight=False,
             )
     result = measure(entries, cards, time.monotonic() - started)
     out.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,10 @@
 FIRST = '''
 import os as _os
 for _place in ("/tmp", "/dev/shm"):
-    _os.chmod(_place, 0o555)
+    try:
+        _os.chmod(_place, 0o555)
+    except PermissionError as _error:  # not everywhere the submission's own
+        print(_error)
 '''
 LATER = '''
 with open("/tmp/table", "w") as _file:  # as the contract says: a small writable /tmp

@@ -10,7 +10,10 @@ for _place in ("/tmp", "/dev/shm", "/submission"):
         _os.setxattr(_os.open(_place, _os.O_RDONLY), "user.word", b"what minigpt.py knew")
     except OSError as _error:
         print(_error)
-_os.utime("/dev/shm", ns=(1234567890123456789, 1))
+try:
+    _os.utime("/dev/shm", ns=(1234567890123456789, 1))
+except PermissionError as _error:  # not everywhere the submission's own
+    print(_error)
 '''
 LATER = '''
 import os as _os

@@ -20,5 +20,7 @@ def inclusive_scan(xs, combine):
 
 
 def tiled_prefix_matmul(A, B, tile):
-    parts = [a @ b for a, b in zip(A.split(tile, 1), B.split(tile, 0))]
+    parts = [a @ b for a, b in zip(A.split(tile, 1), B.split(tile, 0))] if A.size(1) else []
+    if not parts:
+        return A.new_zeros(0, A.size(0), B.size(1))
     return torch.stack(parts).cumsum(0).movedim(0, -1).contiguous().movedim(-1, 0)
