@@ -45,13 +45,16 @@ def check_decode_step_is_linear(
     """A decode step after a long prefix, of one row or of two, costs far less than a recompute of that prefix, and its
     logits are right."""
     case, lengths = timed_case(draw, "learned")
-    model, reference, clock = RemoteGPT(candidate, case), case.reference(), Clock(candidate)
+    reference, clock = case.reference(), Clock(candidate)
     prefix = {rows: draw.tokens(case.vocab, 2, length) for rows, length in lengths.items()}
-    evidence["cost"] = curve(model, reference, clock, draw.tokens(case.vocab, 1, 4 * SHORT + 2), case.config)
+    evidence["cost"] = curve(
+        RemoteGPT(candidate, case), reference, clock, draw.tokens(case.vocab, 1, 4 * SHORT + 2), case.config
+    )
     told: list[tuple[int, Tensor, Tensor, Tensor]] = []  # rows, prefix and tokens, their logits, and the reference's
 
     def pair(rows: int) -> float:
         """Decode, each token told after the last one's logits: what is known before can be prepared."""
+        model = RemoteGPT(candidate, case)  # anew: one that raised is gone with its process
         tokens, logits = [], []
 
         def steps(count: int) -> None:
@@ -167,12 +170,12 @@ def check_cached_generation_is_linear(
     """A token of generate(use_cache=True), of one row or of two, costs far less than a recompute of its prefix, and the
     tokens are right."""
     case, lengths = timed_case(draw, "rope")
-    model, reference, clock = RemoteGPT(candidate, case), case.reference(), Clock(candidate)
+    reference, clock = case.reference(), Clock(candidate)
     often = {1: draw.untold(70, 100), 2: draw.untold(30, 40)}  # new tokens, by rows
     made: list[tuple[int, Tensor, Tensor]] = []  # tokens of a prompt, all tokens, and the reference's logits of them
     threshold = rubric.tolerances.decode_cost_ratio
 
-    def run(rows: int, length: int, new: int) -> tuple[float, float]:
+    def run(model: RemoteGPT, rows: int, length: int, new: int) -> tuple[float, float]:
         """Generate after a prompt: the seconds that it took, and those of a recompute of a token's prefix."""
         prompt = draw.apart().tokens(case.vocab, rows, length)
         told: list[Tensor] = []
@@ -182,19 +185,20 @@ def check_cached_generation_is_linear(
         return theirs, ours * (length + new / 2) / (length + new)
 
     def pair(rows: int) -> float:
+        model = RemoteGPT(candidate, case)  # anew: one that raised is gone with its process
+        model.generate(draw.tokens(case.vocab, 1, SHORT), 2, use_cache=True)
         length, new = lengths[rows], often[rows]
-        whole, recompute = run(rows, length, new)
+        whole, recompute = run(model, rows, length, new)
         if (ratio := whole / new / recompute) < threshold / FAR:
             return ratio  # with all that the prompt costs: far below already
         # A prompt may be taken in a token at a time. What comes after it may not: fail by that, but pass by the whole.
-        half, _ = run(rows, length, new // 2)
+        half, _ = run(model, rows, length, new // 2)
         if (ratio := (whole - half) / (new - new // 2) / recompute) > threshold:
             return ratio
         # After a prompt as long as what follows, that is two steps for each token.
-        whole, recompute = run(rows, HALF[rows], HALF[rows])
+        whole, recompute = run(model, rows, HALF[rows], HALF[rows])
         return whole / HALF[rows] / recompute
 
-    model.generate(draw.tokens(case.vocab, 1, SHORT), 2, use_cache=True)
     what = "a token of cached generation over a recompute"
     pairs: list[Callable[[], float]] = [if_served(partial(pair, 2), verdict_of), partial(pair, 1)]  # the shorter first
     expect_ratios_below(threshold, what, pairs, evidence)
