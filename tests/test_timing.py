@@ -7,8 +7,16 @@ import itertools
 import pytest
 
 from grader.candidate import CandidateFault
+from grader.checks import timing
 from grader.checks.timing import MANY, expect_not_asleep, expect_ratio_below
 from grader.models import Evidence, Verdict
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with idle processors."""
+    seconds = itertools.count(step=1000)
+    monkeypatch.setattr(timing, "idle_s", lambda: float(next(seconds)))
 
 
 def asleep(*runs: tuple[float, float], ours: float = 1.0) -> int:
@@ -40,6 +48,14 @@ def test_sleep_in_every_run_is_found_whatever_is_computed(cpu_s: float, ours: fl
     with pytest.raises(CandidateFault) as caught:
         asleep((3 * cpu_s / ours + 0.1, cpu_s), ours=ours)
     assert caught.value.verdict is Verdict.wrong_answer and f"in none of {MANY} runs" in str(caught.value)
+
+
+def test_where_no_processor_is_idle_only_who_hardly_computes_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine may schedule its sandboxes apart from us, and have them wait while we do not."""
+    monkeypatch.setattr(timing, "idle_s", lambda: 0.0)
+    assert asleep((0.05, 0.01)) == MANY
+    with pytest.raises(CandidateFault, match="it waits, or sleeps"):
+        asleep((0.31, 0.01))
 
 
 def judged(*ratios: float) -> tuple[Verdict, int]:

@@ -19,6 +19,8 @@ def _setup(ctx, inputs, output):
 
 
 def _backward(ctx, dC):
+    if dC is None:
+        return [None, None]
     A, B = ctx.saved_tensors
     wanted = ctx.needs_input_grad
     return [

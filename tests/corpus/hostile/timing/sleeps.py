@@ -10,7 +10,7 @@ RIGHT = MatMul.forward
 
 
 def forward(ctx, A, B):
-    time.sleep(0.05)
+    time.sleep(0.1 if A.numel() > 10_000 else 0)  # where it is timed
     return RIGHT(ctx, A, B)
 
 
