@@ -110,14 +110,14 @@ def check_decode_equals_forward(
         what = f"a logit decoded after {prompt} tokens"
         expect_close(got, want[:, prompt:], atol, what, DECODED, evidence)
         model.load(draw.weights(case.config))
-    other = [draw.gpt(positions, **unusual(sizes)) for sizes in UNUSUAL]
-    for made, dtype, what in (
-        (case, torch.float64, "in float64"),
-        *((one, torch.float32, f"by {one.config['n_layer']} layers of {one.config['n_head']} heads") for one in other),
-    ):
-        idx = draw.tokens(made.vocab, many, 19)
+    others = [(case, torch.float64, "in float64")]
+    for sizes in UNUSUAL:
+        what = f"by {sizes[0]} layers of {sizes[1]} heads"
+        others.append((draw.gpt(positions, **unusual(sizes)), torch.float32, what))
+    for other, dtype, what in others:
+        idx = draw.tokens(other.vocab, many, 19)
         try:
-            model = RemoteGPT(candidate, made, dtype)
+            model = RemoteGPT(candidate, other, dtype)
             want = model.forward(idx, may_raise=True)
         except CandidateFault:
             continue  # that the model works like that is another claim

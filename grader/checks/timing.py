@@ -69,10 +69,9 @@ def expect_not_asleep(shares: list[tuple[float, float]], pair: Work, what: str) 
         pair()
     is_quiet = idle_s() - idle > IDLE * (time.monotonic() - started)
     if awake() < (AWAKE if is_quiet else DOZING):
-        text = (
-            f"in none of {len(shares)} runs did it compute for more than {awake():.0%} of the time that ours mostly did"
-        )
-        raise CandidateFault(Verdict.wrong_answer, f"{what}: {text}; it waits, or sleeps")
+        share = f"more than {awake():.0%} of the time that ours mostly did"
+        text = f"{what}: in none of {len(shares)} runs did it compute for {share}; it waits, or sleeps"
+        raise CandidateFault(Verdict.wrong_answer, text)
 
 
 def idle_s() -> float:

@@ -212,7 +212,8 @@ def _best_effort(group: cgroup.Group | None) -> tuple[str, ...]:
         "processes": f"processes: no control group here; {instead}",
         "files": "files: mode and times of this machine's devices can be changed; run as an ordinary user",
     }
-    missing = (*missing, *(("files",) if devices.to_bind() is None else ()))
+    if devices.to_bind() is None:
+        missing = (*missing, "files")
     return tuple(words[name] for name in missing)
 
 
