@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import json
 import secrets
@@ -181,9 +182,11 @@ class Candidate:
         return other
 
     def start_spare(self) -> None:
-        """Start a sandbox for the sibling to come, with nothing of the submission in it yet: it imports what it needs
+        """Start a sandbox for the tests to come, with nothing of the submission in it yet: it imports what they need
         while others are at work. Raises HarnessError."""
         self._spare = self.open_room()
+        with contextlib.suppress(Deadline, SandboxGone):  # said again when it is needed
+            self._spare.send(wire.chunk(wire.WARM), time.monotonic() + SPAWN_S)
 
     def _take_spare(self) -> Room:
         room, self._spare = self._spare, None

@@ -27,7 +27,7 @@ DEPTH_LIMIT = 12
 NOWHERE = 1  # an address for tensors without bytes, as null is none
 
 # Judge to the worker's parent.
-BOOT, SPAWN, DATA, KILL = b"B", b"S", b"D", b"K"
+BOOT, WARM, SPAWN, DATA, KILL = b"B", b"W", b"S", b"D", b"K"
 # The worker's parent to the judge (and DATA).
 READY, LOG, EXIT = b"R", b"L", b"X"
 

@@ -43,6 +43,7 @@ class FakeRoom:
         self.chunks = wire.ChunkReader()
         self.requests = wire.MessageReader(1 << 30)
         self.closed = False
+        self.warmed = False
         self.spawned: list[dict[str, Any]] = []
 
     def send(self, data: bytes, deadline: float) -> None:
@@ -52,6 +53,8 @@ class FakeRoom:
             if kind == wire.BOOT:
                 head = json.loads(body[4 : 4 + int.from_bytes(body[:4], "big")])
                 self.out += wire.chunk(wire.READY, json.dumps({"nonce": head["nonce"], "torch": "x"}).encode())
+            elif kind == wire.WARM:
+                self.warmed = True
             elif kind == wire.SPAWN:
                 self.spawned.append(json.loads(body))
                 self.out += wire.chunk(wire.READY, self.spawned[-1]["nonce"].encode())
@@ -305,7 +308,8 @@ def test_a_closed_candidate_starts_nothing_more() -> None:
 
 
 def test_the_next_sibling_takes_the_sandbox_that_was_started_for_it() -> None:
-    """Nothing of the submission is in it before; where nobody takes it, it ends with the candidate."""
+    """It imports what tests need, and nothing of the submission is in it before; where nobody takes it, it ends with
+    the candidate."""
     rooms: list[FakeRoom] = []
 
     def open_room() -> FakeRoom:
@@ -314,7 +318,7 @@ def test_the_next_sibling_takes_the_sandbox_that_was_started_for_it() -> None:
 
     candidate = Candidate({"scan.py": b""}, {}, Limits(call_s=0.3), open_room)
     candidate.start_spare()
-    assert len(rooms) == 1 and not rooms[0].spawned and not rooms[0].out
+    assert len(rooms) == 1 and rooms[0].warmed and not rooms[0].spawned and not rooms[0].out
     sibling = candidate.sibling({"scan.py": b""})
     sibling.enter("scan")
     sibling.call("tiled")

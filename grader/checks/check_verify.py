@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from grader.candidate import Candidate, CandidateFault
@@ -44,10 +45,7 @@ def try_tests(candidate: Candidate, draw: Draw) -> Trial | None:
     reference = {part: (REFERENCE / part).read_text() for part in SERIES}
     bugs = series(draw, [part for part in SERIES if part in candidate.files] or list(SERIES))
     rng = random.Random(draw.untold(0, 2**60))
-    solutions: list[Mapping[str, str]] = [
-        {part: disguise(text, rng) for part, text in solution.items()}
-        for solution in (reference, *(apply(reference, [bug]) for bug in bugs))
-    ]
+    solutions = [reference, *(apply(reference, [bug]) for bug in bugs)]
     order = sorted(range(len(solutions)), key=lambda _: draw.integer(0, 2**30))
     tests_s = candidate.limits.tests_s
     # Neither a part of theirs nor a folder of that name, which no solution could be laid over.
@@ -56,10 +54,16 @@ def try_tests(candidate: Candidate, draw: Draw) -> Trial | None:
     runner = candidate.sibling(files, call_s=tests_s, part_s=tests_s * len(solutions))
     runner.seed = draw.integer(1, 2**31)
     try:
-        ran = {i: run_tests(runner, solutions[i]) for i in order}
+        with ThreadPoolExecutor(1) as ahead:  # it writes the next text while the tests run on this one
+            texts = {i: ahead.submit(disguise_all, solutions[i], rng) for i in order}
+            ran = {i: run_tests(runner, texts[i].result()) for i in order}
     finally:
         runner.close()
     return Trial(bugs, ran[0], [ran[i + 1] for i in range(len(bugs))])
+
+
+def disguise_all(solution: Mapping[str, str], rng: random.Random) -> dict[str, str]:
+    return {part: disguise(text, rng) for part, text in solution.items()}
 
 
 @criterion("verify.tests")

@@ -135,6 +135,8 @@ class Parent:
                 self.end_child()
         elif kind == wire.BOOT:
             self.boot(data)
+        elif kind == wire.WARM:
+            child.warm_up_tests()
 
     def boot(self, data: bytes) -> None:
         size = int.from_bytes(data[:4], "big")

@@ -59,6 +59,10 @@ def warm_up_tests() -> None:
     """Import, in the parent and once, what every run of the candidate's tests would import anew."""
     gc.disable()  # nothing that an import makes is garbage
     import pytest  # noqa: F401
+    from _pytest.config import default_plugins
+
+    for plugin in default_plugins:
+        importlib.import_module(f"_pytest.{plugin}")
     import torch.fx.experimental.symbolic_shapes  # which torch.autograd.grad and gradcheck want
 
     torch.testing.assert_close(torch.zeros(1), torch.zeros(1))  # which imports some more
@@ -141,9 +145,8 @@ def ask_judge(line: Line, call_id: str, left: torch.Tensor, right: torch.Tensor)
 def seed(value: int) -> None:
     random.seed(value)
     numpy.random.seed(value % 2**32)
-    torch.default_generator.manual_seed(
-        value
-    )  # manual_seed looks for devices each time, which takes longer than a call
+    # torch.manual_seed looks for devices each time, which takes longer than a call.
+    torch.default_generator.manual_seed(value)
 
 
 def hide_grader(folder: Path) -> None:
