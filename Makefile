@@ -5,7 +5,7 @@ SAMPLE ?= submissions/alice
 PYTEST_ARGS ?=
 SECONDS ?= 60
 
-.PHONY: help demo test lint validity fuzz soak attack bench timing image fixtures clean
+.PHONY: help demo test lint validity fuzz soak season attack bench timing image fixtures clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -46,6 +46,10 @@ bench: ## measure the figures of bench/README.md, on a machine that does nothing
 timing: ## judge the timing criteria 200 times in each of 42 cells: variant, sandbox, busy loops beside (hours)
 	@sh scripts/setup.sh test
 	@sh scripts/with_engine.sh sh scripts/with_image.sh $(PYTHON) bench/timing_luck.py
+
+season: ## grade 300 submissions on a cluster of three nodes that are lost and come back (half an hour)
+	@sh scripts/setup.sh demo
+	$(PYTHON) -m pytest tests/test_cluster.py -k nothing_is_lost --season 300 -q
 
 soak: ## grade 200 submissions with a grader that is killed ten times; fails on any trace or wrong verdict (minutes)
 	@sh scripts/setup.sh demo

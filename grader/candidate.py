@@ -30,6 +30,7 @@ PART_OF_SECTION: dict[str, Part] = {
 STOP_S = 3.0
 SPAWN_S = 10.0
 MESSAGE_CHARS = 4096
+FAULTS = 50  # of a reply's form, that are looked at
 SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 Combine = Callable[[Tensor, Tensor], Tensor]
 # What comparisons are defined for; torch knows more (float8, complex, large unsigned), and computes less with them.
@@ -391,6 +392,8 @@ class Candidate:
         try:
             reply = _REPLY.validate_python(message.header)
         except ValidationError as error:
+            if error.error_count() > FAULTS:  # of a hundred thousand unknown keys, say: to write them down takes long
+                raise wire.WireError(f"{error.error_count():,} fields are not those of a reply") from None
             first = error.errors()[0]
             raise wire.WireError(f"{'.'.join(map(str, first['loc']))[:200]}: {first['msg']}") from None
         if reply.id != call_id:

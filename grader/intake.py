@@ -24,6 +24,10 @@ LEFT_OUT = frozenset({
 # Faults of the disk or the host, for which no submission pays.
 DISK_FAULTS = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 VENV_MARK = "pyvenv.cfg"
+# Letters, marks and symbols by category, and yet nothing to see: fillers, variation selectors, a note without a head.
+BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159\U00016fe4") | {
+    chr(n) for first, last in ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF)) for n in range(first, last + 1)
+}
 LEFT_OUT_REASON = "left out: no part of a submission"
 VENV_REASON = "left out: a virtual environment"
 
@@ -154,8 +158,8 @@ def tidy_order(name: str) -> tuple[bool, str]:
 
 
 def is_hidden(char: str) -> bool:
-    """Whether char is a control, format (bidi marks among them), surrogate or unassigned character."""
-    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    """Whether char is a control, format (bidi marks among them), surrogate, unassigned or blank character."""
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") or char in BLANK
 
 
 def printable(text: str, most: int = 300) -> str:

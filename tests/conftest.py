@@ -17,6 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="grade the whole hostile corpus with the rubric's own limits, in both sandboxes, and print a table",
     )
+    parser.addoption("--season", type=int, default=30, help="how many submissions the tests' cluster grades")
     parser.addoption("--attacks", default="*", help="only attacks whose name matches this glob")
 
 

@@ -89,7 +89,13 @@ MAY_IMPORT: dict[str, set[str]] = {
         "version",
     },
 }
-WORKER_ALSO = {"torch", "safetensors", "numpy", "pytest"}  # what is promised to a submission anyway, and the wire
+WORKER_ALSO = {
+    "torch",
+    "safetensors",
+    "numpy",
+    "pytest",
+    "_pytest",
+}  # what is promised to a submission anyway, and the wire
 
 
 def modules() -> list[Path]:

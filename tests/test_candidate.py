@@ -117,6 +117,7 @@ def test_an_honest_reply_is_the_answer() -> None:
         lambda i: message(id=i, combine=False),
         lambda i: message(id=i, too_large=-1),
         lambda i: message(id=i, ok={"half a pair": "\ud800"}),
+        lambda i: message(id=i, ok={}, **{f"k{n}": n for n in range(10_000)}),
         lambda i: message(id=i, error=error_of(type="\udfff")),
         lambda i: message(id=i, error=error_of(type="E" * 101)),
         lambda i: message(id=i, error=error_of(frames=[FRAME] * 13)),
@@ -129,7 +130,7 @@ def test_an_honest_reply_is_the_answer() -> None:
     ],
     ids=[
         "replayed", "empty", "two-outcomes", "unknown-field", "wrong-type", "wrong-id-type", "unasked-call-back",
-        "no-call-back", "negative-size", "surrogate", "surrogate-in-error", "long-type", "many-frames",
+        "no-call-back", "negative-size", "surrogate", "many-fields", "surrogate-in-error", "long-type", "many-frames",
         "negative-line", "long-line", "no-json", "no-safetensors", "huge-header", "prints",
     ],
 )  # fmt: skip

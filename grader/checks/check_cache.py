@@ -3,6 +3,7 @@ but only a live model earns it: one whose finite logits depend on weights and on
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from grader.models import Evidence, Rubric
 Pairs = list[tuple[Tensor, Tensor]]  # (K, V) by layers
 KEPT_TOKENS = 7  # of the prefix whose cache is looked at
 KEPT = 1e-4  # an entry of a cached prefix may move by this much: rounding
+DROPOUT = 5e-4  # what gpt.mode lets two passes in eval mode differ by
 MOVED = 10  # tolerances by which logits move, at the least, with a token before them
 DECODED = "[b, decoded t, v]"
 VALUE = 1e-3  # what values and logits that are the reference's own may differ by
@@ -38,19 +40,28 @@ def live_model(candidate: Candidate, draw: Draw, once: Once, case: GPTCase) -> R
         mild = draw.gpt(case.config["positions"], "mild")
         model = RemoteGPT(candidate, mild)
         expect_sees_prefix(model, draw)
-        idx = draw.tokens(mild.vocab, case.batch, draw.integer(5, 12))
-        before = model.forward(idx)
-        model.load(draw.weights(mild.config, "mild"))
-        expect(not torch.equal(before, model.forward(idx)), "the logits do not depend on the weights")
+        for weights in ("*", "blocks.*.attn.qkv.weight"):  # through which each sees the tokens before it
+            expect_depends_on(weights, model, draw)
 
     once(("live", case.config["positions"]), demand)
     return wet_model(candidate, draw, case)
 
 
+def expect_depends_on(weights: str, model: RemoteGPT, draw: Draw) -> None:
+    """Demand that logits are others where those weights are whose names match a glob."""
+    idx = draw.tokens(model.case.vocab, 2, draw.integer(5, 12))
+    before = model.forward(idx)
+    drawn = draw.weights(model.case.config, "mild")
+    model.load(model.case.weights | {name: drawn[name] for name in fnmatch.filter(drawn, weights)})
+    expect(not torch.equal(before, model.forward(idx)), f"the logits do not depend on {weights}")
+    model.load(model.case.weights)
+
+
 def wet_model(candidate: Candidate, draw: Draw, case: GPTCase) -> RemoteGPT:
     """Build the case's model with dropout, but without where it is at work in eval mode."""
     wet, idx = RemoteGPT(candidate, case, dropout=0.2), draw.tokens(case.vocab, 2, draw.integer(5, 12))
-    return wet if torch.equal(*two_passes(wet, draw, idx)) else RemoteGPT(candidate, case)
+    one, two = two_passes(wet, draw, idx)
+    return wet if float((one - two).abs().max()) < DROPOUT else RemoteGPT(candidate, case)
 
 
 def own_logits(model: RemoteGPT, idx: Tensor, changed: int | None = None, atol: float = 0.0) -> Tensor:
@@ -247,9 +258,10 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
         for name, tensor in zip("KV", pair, strict=True):
             moved = float((tensor[0] - tensor[1]).abs().max())
             expect(moved > KEPT, f"{name} of layer {layer} does not follow the token at position {changed}")
-    single = RemoteGPT(candidate, draw.gpt(positions, n_layer=1))
-    single.fill(draw.tokens(single.case.vocab, single.case.batch, 5))
-    expect_layout(single, 5, {})
+    for other in (draw.gpt(positions, n_layer=1), draw.gpt(positions, n_head=1)):
+        single = RemoteGPT(candidate, other)
+        single.fill(draw.tokens(single.case.vocab, single.case.batch, 5))
+        expect_layout(single, 5, {})
     double = RemoteGPT(candidate, case, torch.float64)
     try:
         double.fill(idx[:, :5], may_raise=True)

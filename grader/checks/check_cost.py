@@ -13,6 +13,7 @@ from torch import Tensor
 from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw, GPTCase
+from grader.checks.check_cache import expect_depends_on
 from grader.checks.expect import expect, expect_close
 from grader.checks.products import Shape, upstream
 from grader.checks.remote import RemoteGPT
@@ -88,6 +89,7 @@ def check_decode_step_is_linear(
     after, starts = lengths[rows], prefix[rows][:, None]  # of two prefixes
     both = [judge.forward(torch.cat([start, whole[:1, after:]], 1))[:, after:] for start in starts]
     expect(not torch.equal(*both), "forward's logits do not depend on the prefix, so a cache has nothing to save")
+    expect_depends_on("blocks.*.attn.qkv.weight", judge, draw)
 
 
 def timed_recompute(clock: Clock, reference: Any, idx: Tensor) -> tuple[float, Tensor]:
@@ -133,7 +135,7 @@ def is_near(logits: Tensor, want: Tensor, atol: float) -> bool:
 
 def if_served(pair: Callable[[], float], verdict_of: VerdictOf) -> Callable[[], float]:
     """Let a ratio be 0 where several rows are refused, of a submission that has lost another claim by that."""
-    lost = [name for name in BY_ROWS if verdict_of(name) not in (None, Verdict.accepted)]
+    lost = [name for name in BY_ROWS if verdict_of(name) is Verdict.runtime_error]
 
     def ratio() -> float:
         try:

@@ -22,10 +22,14 @@ Once = Callable[[Any, Callable[[], None]], None]
 
 # A logit may differ by this much when only later tokens changed: rounding, which sharp attention amplifies.
 LEAK = {"ordinary": 6e-5, "far": 5e-4, "sharp": 2e-3}
-UNUSUAL = ((1, 1, 22, 300, 19), (6, 7, 2, 17, 23))  # layers, heads, head size, vocabulary, block size
+MANY_TOKENS = 1031  # in a vocabulary
+# Layers, heads, head size, vocabulary and block size.
+UNUSUAL = ((1, 1, 22, 300, 19), (2, 1, 130, MANY_TOKENS, 21), (6, 7, 2, 17, 23))
 TEXT = 18  # characters of each golden text that are generated: enough to read
+FAR_BACK = 1e-3  # what a token moves logits by a few hundred positions later, at the least: 0.02 in 900 draws
 APART = 0.02  # of the logits' spread: what dropout moves them by, at the least
 END_TOKENS = (4, 14)  # rows and length of what begins and ends with them
+SAME = 1e-3  # what one computation done twice may differ by, relative to its largest entry: rounding
 NOISE = 1e-5  # of a gradient entry that is zero in exact arithmetic
 TIE = 4e-3  # two best logits of a fresh model nearer than this are drawn again
 
@@ -48,10 +52,11 @@ def check_builds_and_loads_strictly(candidate: Candidate, draw: Draw, positions:
 def check_follows_float64(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str) -> None:
     """In float64 the model answers in float64, and its logits equal the reference's."""
     case = draw.gpt(positions)
-    idx = draw.tokens(case.vocab, case.batch, 19)
-    got = RemoteGPT(candidate, case, torch.float64).forward(idx, strict_dtype=True)
-    want = logits_of(case, idx, torch.float64)
-    expect_close(got, want, rubric.tolerances.logits_float64, "logits in float64", "[b, t, v]", evidence)
+    model = RemoteGPT(candidate, case, torch.float64)
+    for rows in (case.batch, draw.integer(6, 12)):
+        idx = draw.tokens(case.vocab, rows, 19)
+        got, want = model.forward(idx, strict_dtype=True), logits_of(case, idx, torch.float64)
+        expect_close(got, want, rubric.tolerances.logits_float64, "logits in float64", "[b, t, v]", evidence)
 
 
 @criterion("gpt.causality")
@@ -104,12 +109,28 @@ def expect_no_leak_far_on(candidate: Candidate, draw: Draw, positions: str) -> N
         expect(leak <= LEAK["far"], f"{at}: its logits move by {leak:.3g}", max_abs_diff=leak, first_divergence=at)
 
 
+def expect_sees_far_back(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """Demand that the last logits of a long sequence depend on tokens far back, one at a time."""
+    length = draw.integer(270, 330)
+    case = draw.gpt(positions, "mild", block_size=length + 1)
+    idx = draw.tokens(case.vocab, 1, length)
+    others = [draw.integer(*between) for between in ((0, 60), (66, 127), (130, 250))]
+    rows = idx.repeat(1 + len(others), 1)
+    for row, at in enumerate(others, 1):
+        rows[row, at] = (idx[0, at] + draw.integer(1, case.vocab - 1)) % case.vocab
+    logits = RemoteGPT(candidate, case).forward(rows)[:, 257:]
+    for row, at in enumerate(others, 1):
+        moved = float((logits[0] - logits[row]).abs().max())
+        expect(moved > FAR_BACK, f"no logit after position 256 depends on the token at position {at}")
+
+
 @criterion("gpt.causality")
 @both_schemes
 def check_every_logit_sees_every_earlier_token(candidate: Candidate, draw: Draw, positions: str) -> None:
     """Every logit depends on every earlier token and on its own."""
     case = draw.gpt(positions, "mild")
     expect_sees_prefix(RemoteGPT(candidate, case), draw)
+    expect_sees_far_back(candidate, draw, positions)
 
 
 def expect_sees_prefix(model: RemoteGPT, draw: Draw) -> None:
@@ -199,13 +220,16 @@ def check_long_sequences_equal_the_reference(
 def check_models_of_other_sizes_equal_the_reference(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
-    """One layer with one head, and more layers and heads than a trained checkpoint has, equal the reference too."""
-    for sizes in UNUSUAL:
-        case = draw.gpt(positions, **unusual(sizes))
-        idx = draw.tokens(case.vocab, 2, case.block)
+    """One layer with one head, and more layers and heads than a trained checkpoint has, equal the reference too; all
+    these models are there at once."""
+    cases = [draw.gpt(positions, **unusual(sizes)) for sizes in UNUSUAL]
+    models = [RemoteGPT(candidate, case) for case in cases]
+    for sizes, case, model in zip(UNUSUAL, cases, models, strict=True):
         what = f"a logit of {sizes[0]} layers, {sizes[1]} heads"
-        got = RemoteGPT(candidate, case).forward(idx)
-        expect_close(got, logits_of(case, idx), rubric.tolerances.logits_float32, what, "[b, t, v]", evidence)
+        for rows in (2, draw.integer(6, 12)):
+            idx = draw.tokens(case.vocab, rows, case.block)
+            got, want = model.forward(idx), logits_of(case, idx)
+            expect_close(got, want, rubric.tolerances.logits_float32, what, "[b, t, v]", evidence)
 
 
 def unusual(sizes: tuple[int, ...]) -> dict[str, Any]:
@@ -236,7 +260,7 @@ def layer_map(model: RemoteGPT, case: GPTCase, idx: Tensor, atol: float) -> Evid
             module.register_forward_hook(keep(name))
     with torch.no_grad():
         reference(idx[:1])
-    names = [n for n in want if n in got and got[n].shape == want[n].shape]
+    names = [n for n in want if n in got and got[n].shape == want[n].shape and want[n].dim() == 3]  # [1, T, ...]
     if not names:
         return {}
     maps = [(got[n].float() - want[n]).abs().amax(-1)[0] for n in names]  # [T] each
@@ -271,9 +295,13 @@ def check_gradient_equals_the_reference(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
     """The gradient of the loss by every parameter equals the reference's; in train mode with dropout 0 too."""
-    for case in (draw.gpt(positions), draw.gpt(positions, **unusual(UNUSUAL[-1]))):
+    for case, length in (
+        (draw.gpt(positions), 21),
+        (draw.gpt(positions, **unusual(UNUSUAL[-1])), 21),
+        (draw.longest(positions), draw.integer(70, 300)),
+    ):
         model, reference = RemoteGPT(candidate, case), case.reference()
-        idx = draw.tokens(case.vocab, case.batch, 21)
+        idx = draw.tokens(case.vocab, case.batch, length)
         reference(idx, idx)[1].backward()
         want = {name: p.grad for name, p in reference.named_parameters()}
         for train in (False, True):
@@ -297,6 +325,8 @@ def check_dropout_is_gated_by_mode(
     expect_finite(plain, "forward's logits")
     atol = rubric.tolerances.logits_float32
     expect_close(wet.forward(idx), plain, atol, "an eval logit with dropout 0.3", "[b, t, v]", evidence)
+    few = draw.tokens(case.vocab, 2, draw.integer(5, 12))
+    expect_close(wet.forward(few), dry.forward(few), atol, "an eval logit with dropout 0.3", "[b, t, v]", evidence)
     expect_close(dry.forward(idx, train=True), plain, atol, "a train logit with dropout 0", "[b, t, v]", evidence)
     for model, p in ((wet, 0.3), (moist, 0.1)):
         expect_dropout(model, draw, idx, f"with dropout {p}", train=True)
@@ -339,10 +369,28 @@ def check_generate_is_deterministic_and_restores_modes(
     once(("moves", positions), lambda: expect_moves(model, case, draw))
     expect_mode_acts(model, draw, idx, use_cache=False)
     try:
-        nothing = model.generate(idx, 0, use_cache=False, mode="train", may_raise=True)
+        model.generate(idx, 0, use_cache=False, may_raise=True)
     except CandidateFault:
         return  # that the prompt comes back is gpt.greedy's claim
-    expect_restored(nothing, "generate of 0 tokens")
+    expect_restored(model.generate(idx, 0, use_cache=False, mode="train"), "generate of 0 tokens")
+
+
+@criterion("gpt.mode")
+@both_schemes
+def check_generate_leaves_a_model_that_can_be_trained(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """A model whose first call was generate has the gradients of one that has not generated."""
+    case = draw.gpt(positions)
+    idx = draw.tokens(case.vocab, case.batch, 9)
+    try:
+        want = RemoteGPT(candidate, case).gradients(idx)
+    except CandidateFault:
+        return  # that there are gradients is gpt.loss's claim
+    model = RemoteGPT(candidate, case)
+    model.generate(idx, 1, use_cache=False)
+    got = model.gradients(idx)
+    for name, gradient in want.items():
+        atol = SAME * (float(gradient.abs().max()) + NOISE)
+        expect_close(got[name], gradient, atol, f"the gradient by {name} of a model that has generated")
 
 
 def expect_restored(made: Generated, what: str) -> None:
@@ -368,15 +416,16 @@ def check_cached_generate_is_deterministic_and_restores_modes(candidate: Candida
     case = draw.gpt(positions)
     idx = draw.tokens(case.vocab, case.batch, 9)
 
-    def made(mode: str) -> Generated:
+    def made(mode: str, may_raise: bool = False) -> Generated:
         """From a fresh model, which has nothing left from a run before."""
         candidate.seed = draw.untold(1, 2**31)
-        return RemoteGPT(candidate, case, dropout=0.5).generate(idx, 8, use_cache=True, mode=mode, may_raise=True)
+        return RemoteGPT(candidate, case, dropout=0.5).generate(idx, 8, use_cache=True, mode=mode, may_raise=may_raise)
 
     try:
-        runs = {mode: made(mode) for mode in ("eval", "train", "mixed")}
+        runs = {"eval": made("eval", may_raise=True)}
     except CandidateFault:
         return  # that there is a cache, and what it makes of the tokens, is its own claim
+    runs |= {mode: made(mode) for mode in ("train", "mixed")}
     for mode, run in runs.items():
         expect_restored(run, f"cached generate from {mode} mode")
         expect_tokens(run.tokens, runs["eval"].tokens, f"cached generate from {mode} mode")
@@ -475,16 +524,21 @@ def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw,
     got = model.generate(idx.repeat(rows, 1), 5, use_cache=False, strict_dtype=True).tokens
     expect_tokens(got, want[:, : 8 + 5].repeat(rows, 1), f"greedy generation of {2 * rows} rows")
     model.generate(idx, 0, use_cache=False, strict_dtype=True)
+    case, idx, want = without_ties(draw, positions, length=5, new=5, vocab_size=MANY_TOKENS)
+    got = RemoteGPT(candidate, case).generate(idx, 5, use_cache=False, strict_dtype=True).tokens
+    expect_tokens(got, want, f"greedy generation from a vocabulary of {MANY_TOKENS:,}")
 
 
 @criterion("gpt.window")
 @both_schemes
 def check_window_slides_past_block_size(candidate: Candidate, draw: Draw, positions: str) -> None:
     """Past block_size each step sees the last block_size tokens, positions counted from 0 in that window."""
-    for length in (9, 15):  # one prompt that fills the window on the way, one that is longer than it
-        case, idx, want = without_ties(draw, positions, length=length, new=13, block_size=11)
-        got = RemoteGPT(candidate, case).generate(idx, 13, use_cache=False).tokens
-        expect_tokens(got, want, f"generation past block_size 11 from {length} tokens")
+    block = draw.integer(33, 130)
+    # One prompt that fills the window on the way, one that is longer than it, and a longer window.
+    for length, new, size in ((9, 13, 11), (15, 13, 11), (block - 2, 6, block)):
+        case, idx, want = without_ties(draw, positions, length=length, new=new, block_size=size)
+        got = RemoteGPT(candidate, case).generate(idx, new, use_cache=False).tokens
+        expect_tokens(got, want, f"generation past block_size {size} from {length} tokens")
 
 
 def without_ties(draw: Draw, positions: str, length: int, new: int, **changes: Any) -> tuple[GPTCase, Tensor, Tensor]:

@@ -267,6 +267,13 @@ def check_batched_gradients_are_exact(candidate: Candidate, draw: Draw, rubric: 
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
     expect_one_of_several(candidate, draw, BATCHED[:2], rubric.tolerances.matmul_float64, evidence)
+    single = partial(expect_single, candidate, draw, rubric.tolerances.matmul_float32)
+    try:
+        single(*PLAIN[0])
+    except CandidateFault:
+        return  # that float32 has exact gradients at all is another claim
+    for a, b in BATCHED[:3]:
+        single(a, b)
 
 
 @criterion("matmul.broadcast")

@@ -9,7 +9,7 @@ from grader.candidate import Candidate, CandidateFault, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw
 from grader.checks.expect import expect, expect_close, wrong
-from grader.checks.products import BATCHED, BROADCAST, PLAIN, apply, exact, expect_unchanged, upstream
+from grader.checks.products import BATCHED, BROADCAST, EMPTY, PLAIN, apply, exact, expect_unchanged, upstream
 from grader.models import Evidence, Rubric
 
 
@@ -77,6 +77,20 @@ def check_no_gradient_is_computed_in_vain(candidate: Candidate, draw: Draw, evid
             expect(
                 work[label] < work["both"] or not work["both"],
                 f"backward computes as much for {label} alone ({work[label]} operations) as for both ({work['both']})",
+            )
+
+
+@criterion("matmul.contract")
+def check_nothing_is_no_gradient_in_vain(candidate: Candidate, draw: Draw) -> None:
+    """For operands without entries, too, backward gives None where no gradient is needed."""
+    for a, b in (EMPTY[0], EMPTY[1], EMPTY[2]):
+        tensors = {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)}
+        if not works(candidate, tensors):
+            return  # that such are multiplied at all is another claim
+        for needs in ([True, False], [False, True]):
+            none = candidate.call("work", {"needs": needs}, tensors)[0].get("none")
+            expect(
+                none == [not need for need in needs], f"with gradients needed {needs}, backward returns None as {none}"
             )
 
 

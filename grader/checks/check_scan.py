@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,17 +18,18 @@ from grader.models import Evidence, Rubric, Verdict, jsonable
 LENGTHS = (0, 1, 2, 3, 5, 7, 8, 9, 31, 33)
 PRIME = 10007
 TINY = 2.0**-40  # multiplies without rounding
-CALLS, ROWS = 8192, 1024  # beyond every prefix reduced by itself, row by row
+CALLS, ROWS = 8192, 1 << 20  # beyond every prefix of 1,000 rows reduced by itself, row by row
 
 
 @dataclass
 class Combiner:
     """An operator that the judge applies, and what it was asked to combine."""
 
-    kind: str  # "matrices" mod a prime, "affine" maps mod a prime, the same "packed" into a number, "sums", "intervals"
+    kind: str  # "matrices" mod a prime, "affine" maps mod a prime, the same "packed" into a number, "sums", "tropical"
     row: tuple[int, ...]
     dtype: torch.dtype = torch.int64
     calls: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    rows: int = 0  # combined in all
 
     def __call__(self, left: Tensor, right: Tensor) -> Tensor:
         if (
@@ -42,11 +44,12 @@ class Combiner:
                 f"combine was given {left.dtype} {list(left.shape)} and {right.dtype} {list(right.shape)}; "
                 f"both must be slices [j, {', '.join(map(str, self.row))}] of xs",
             )
-        if len(self.calls) >= CALLS or len(left) > ROWS:
+        self.rows += len(left)
+        if len(self.calls) >= CALLS or self.rows > ROWS:
             raise CandidateFault(
                 Verdict.wrong_answer,
-                f"combine was called {len(self.calls) + 1} times, now for {len(left)} rows; no scan of these lengths "
-                f"takes more than {CALLS} calls of {ROWS} rows",
+                f"combine was called {len(self.calls) + 1} times, for {self.rows:,} rows in all; no scan of these "
+                f"lengths takes more than {CALLS:,} calls and {ROWS:,} rows",
             )
         self.calls.append((left, right))
         return self.combine(left, right)
@@ -64,13 +67,18 @@ class Combiner:
             return (p * r % PRIME * PRIME + (q * r + s) % PRIME).to(self.dtype)
         if self.kind == "sums":
             return left + right
+        if self.kind == "tropical":  # matrices of path lengths: the longest, where -inf is no path
+            return (left[:, :, :, None] + right[:, None, :, :]).amax(2)
         # Labels commute, so that operands in whatever order are known by them: order is for the others to see.
         return (left + right) % PRIME
 
 
-def scan(candidate: Candidate, xs: Tensor, combiner: Combiner) -> tuple[Tensor, bool]:
-    """Give the scan of xs [n, ...], and whether xs was left as it was."""
-    _, out = candidate.call("inclusive", {}, {"xs": xs}, combine=combiner)
+def scan(
+    candidate: Candidate, xs: Tensor, combiner: Combiner, *, transposed: bool = False, may_raise: bool = False
+) -> tuple[Tensor, bool]:
+    """Give the scan of xs [n, ...], whose rows lie transposed in memory or not, and whether xs was left as it was."""
+    args = {"transposed": transposed}
+    _, out = candidate.call("inclusive", args, {"xs": xs}, combine=combiner, may_raise=may_raise)
     ys = tensor_of(out, "ys", f"the scan of {len(xs)} rows", tuple(xs.shape), xs.dtype)
     kept = out.get("xs")
     return ys, kept is not None and torch.equal(kept, xs)
@@ -79,7 +87,8 @@ def scan(candidate: Candidate, xs: Tensor, combiner: Combiner) -> tuple[Tensor, 
 @criterion("scan.values")
 def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> None:
     """The scan of 2x2 matrices and of affine maps, as pairs or packed into one number, is right for every n, though
-    these do not commute, and so is that of tiny numbers; xs is not modified, nor is an earlier answer."""
+    these do not commute, and so is that of tiny numbers and of infinite ones; xs is not modified, nor is an earlier
+    answer."""
     every = (*LENGTHS, draw.integer(10, 60), draw.integer(66, 100), draw.integer(101, 120), 9)
     for kind, row, dtype, lengths in (
         ("matrices", (2, 2), torch.int64, every),
@@ -87,6 +96,7 @@ def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> No
         ("packed", (), torch.float64, (1, 6, 13)),
         ("sums", (2,), torch.float64, (2, 7, 13)),
         ("sums", (2,), torch.float32, (2, 7, 13)),
+        ("tropical", (2, 2), torch.float64, (2, 7, 13)),
     ):
         for n in lengths:
             expect_values(candidate, draw, Combiner(kind, row, dtype), n)
@@ -99,6 +109,11 @@ def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> No
     _, out = candidate.call("before")
     kept = out.get("ys")
     expect(kept is not None and torch.equal(kept, first), "a scan changed the answer of the one before (n = 9)")
+    xs = draw.tokens(PRIME, 5, *row)
+    with suppress(RaisedError):  # whoever refuses what lies in memory otherwise says nothing wrong
+        got, _ = scan(candidate, xs, Combiner("matrices", row), transposed=True, may_raise=True)
+        want = reference_module("scan").inclusive_scan(xs, Combiner("matrices", row).combine)
+        expect(torch.equal(got, want), "the scan of 5 matrices that lie transposed in memory is wrong")
 
 
 def expect_values(candidate: Candidate, draw: Draw, combiner: Combiner, n: int) -> int:
@@ -106,6 +121,8 @@ def expect_values(candidate: Candidate, draw: Draw, combiner: Combiner, n: int) 
     xs = draw.tokens(PRIME**2 if combiner.kind == "packed" else PRIME, n, *combiner.row).to(combiner.dtype)
     if combiner.kind == "sums":
         xs = xs * TINY
+    if combiner.kind == "tropical":
+        xs = torch.where(draw.tokens(4, *xs.shape) == 0, -torch.inf, xs)
     got, unchanged = scan(candidate, xs, combiner)
     expect(unchanged, f"inclusive_scan changed xs (n = {n})")
     want = reference_module("scan").inclusive_scan(xs, combiner.combine)
@@ -165,7 +182,8 @@ def expect_offsets(n: int, xs: Tensor, combiner: Combiner) -> None:
 
 def pairs_of(left: Tensor, right: Tensor) -> list[tuple[Any, ...]]:
     """Give what stands side by side in two slices [j, ...]."""
-    return [tuple(row) for row in torch.cat([left.reshape(len(left), -1), right.reshape(len(right), -1)], 1).tolist()]
+    rows = torch.stack([left, right], 1).flatten(1)  # of no rows as well, which reshape cannot tell the width of
+    return [tuple(row) for row in rows.tolist()]
 
 
 def expect_steps(n: int, combiner: Combiner, evidence: Evidence) -> None:
@@ -202,11 +220,16 @@ def check_every_prefix_of_the_tiled_product(
     reference = reference_module("scan")
     # Every way in which tiles fill a length or do not: where the last is short, and by how much, even pieces differ.
     lengths = [(k, tile) for k in range(1, 10) for tile in range(1, k + 2)]
-    larger = [(33, 4, 40, torch.float64), (draw.integer(10, 70), draw.integer(2, 9), 40, torch.float32)]
+    larger = [
+        (33, 4, 40, torch.float64),
+        (draw.integer(10, 70), draw.integer(2, 9), 40, torch.float32),
+        (draw.integer(66, 127), draw.integer(11, 31), 20, torch.float64),
+        (draw.integer(150, 200), draw.integer(33, 70), 20, torch.float64),
+    ]
     for k, tile, most, dtype in (*((*both, 4, torch.float64) for both in lengths), *larger):
         m, n = draw.integer(1, most), draw.integer(1, most)
         A, B = draw.normal(m, k, dtype=dtype), draw.normal(k, n, dtype=dtype)
-        _, out = candidate.call("tiled", {"tile": tile}, {"A": A, "B": B})
+        out = tiled(candidate, A, B, tile)
         want = reference.tiled_prefix_matmul(A, B, tile)
         what = f"the prefixes of [{m}, {k}] @ [{k}, {n}] in tiles of {tile}"
         got = tensor_of(out, "out", what, tuple(want.shape), A.dtype)
@@ -214,14 +237,25 @@ def check_every_prefix_of_the_tiled_product(
         expect_close(got, want, atol, what, "[tile, i, j]", evidence)
     # Each tile a million times as large as the one before: a prefix is held to its own size.
     A, B = draw.normal(3, 6) * torch.tensor([1.0, 1e6, 1e12]).double().repeat_interleave(2), draw.normal(6, 2)
-    _, out = candidate.call("tiled", {"tile": 2}, {"A": A, "B": B})
+    out = tiled(candidate, A, B, 2)
     got, what = tensor_of(out, "out", "prefixes of growing tiles", (3, 3, 2), A.dtype), "a prefix before larger tiles"
     for one, want in zip(got, reference.tiled_prefix_matmul(A, B, 2), strict=True):
         size = float(want.abs().max())
         expect_close(one / size, want / size, rubric.tolerances.matmul_float64, what, "[i, j]")
-    A, B = draw.normal(3, 0), draw.normal(0, 2)
-    try:
-        _, out = candidate.call("tiled", {"tile": 2}, {"A": A, "B": B}, may_raise=True)
-    except RaisedError:
-        return  # whoever refuses to tile nothing says nothing wrong
-    tensor_of(out, "out", "the prefixes of [3, 0] @ [0, 2]", (0, 3, 2), A.dtype)
+    # Whoever refuses to tile nothing, or what lies in memory otherwise, says nothing wrong.
+    for m, k, n in ((3, 0, 2), (0, 5, 3), (3, 5, 0)):
+        with suppress(RaisedError):
+            out = tiled(candidate, draw.normal(m, k), draw.normal(k, n), 2, may_raise=True)
+            tensor_of(out, "out", f"the prefixes of [{m}, {k}] @ [{k}, {n}]", ((k + 1) // 2, m, n), torch.float64)
+    A, B = draw.normal(5, 6), draw.normal(6, 4)
+    with suppress(RaisedError):
+        out, what = tiled(candidate, A, B, 3, transposed=True, may_raise=True), "the prefixes of transposed operands"
+        got = tensor_of(out, "out", what, (2, 5, 4), A.dtype)
+        expect_close(got, reference.tiled_prefix_matmul(A, B, 3), rubric.tolerances.matmul_float64, what)
+
+
+def tiled(
+    candidate: Candidate, A: Tensor, B: Tensor, tile: int, *, transposed: bool = False, may_raise: bool = False
+) -> dict[str, Tensor]:
+    """Give what tiled_prefix_matmul answers, for operands that lie transposed in memory or not."""
+    return candidate.call("tiled", {"tile": tile, "transposed": transposed}, {"A": A, "B": B}, may_raise=may_raise)[1]

@@ -17,6 +17,7 @@ from grader.models import Evidence, Verdict, jsonable
 from grader.project import REFERENCE
 
 SERIES = {"minigpt.py": 4, "matmul.py": 1, "scan.py": 1}  # how many bugs of each file a run plants
+NEEDED = ("minigpt.py", "matmul.py")  # who hands in neither has not tested less of them
 ENOUGH = 0.8  # of the series caught is full marks; below, the share caught is earned
 
 Outcomes = dict[str, str]  # test -> passed, failed, skipped
@@ -43,7 +44,7 @@ def try_tests(candidate: Candidate, draw: Draw) -> Trial | None:
     if not candidate.has_tests:
         return None
     reference = {part: (REFERENCE / part).read_text() for part in SERIES}
-    bugs = series(draw, [part for part in SERIES if part in candidate.files] or list(SERIES))
+    bugs = series(draw, [part for part in SERIES if part in candidate.files or part in NEEDED])
     rng = random.Random(draw.untold(0, 2**60))
     solutions = [reference, *(apply(reference, [bug]) for bug in bugs)]
     order = sorted(range(len(solutions)), key=lambda _: draw.integer(0, 2**30))

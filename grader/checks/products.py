@@ -23,9 +23,14 @@ PLAIN: list[tuple[Shape, Shape]] = [
     ((2, 7), (7, 7)),
     ((4, 1), (1, 5)),
     ((4, 4), (4, 4)),
+    ((190, 300), (300, 210)),
     ((131, 67), (67, 129)),  # larger than any tile; what is left over differs, one row or column too
     ((65, 129), (129, 33)),
 ]
+# Operands whose layout is varied: every relation of batch axes, once.
+LAID_BATCHED: list[tuple[Shape, Shape]] = [((2, 3, 5), (2, 5, 4)), ((2, 3, 3, 4), (2, 3, 4, 2))]
+LAID_BROADCAST: list[tuple[Shape, Shape]] = [((2, 3, 5), (5, 4)), ((3, 5), (2, 5, 4)), ((2, 1, 3, 5), (2, 5, 4))]
+LAID: list[tuple[Shape, Shape]] = [((3, 5), (5, 4)), *LAID_BATCHED, *LAID_BROADCAST]
 BATCHED: list[tuple[Shape, Shape]] = [
     ((2, 5, 3), (2, 3, 4)),
     ((2, 3, 5, 7), (2, 3, 7, 4)),
@@ -33,6 +38,7 @@ BATCHED: list[tuple[Shape, Shape]] = [
     ((2, 3, 2, 4, 3), (2, 3, 2, 3, 2)),
     ((37, 3, 2), (37, 2, 3)),
     ((3, 33, 17), (3, 17, 65)),
+    *LAID_BATCHED,
 ]
 # Every way in which sizes are one, or equal to each other and to the batch's.
 SMALL: list[tuple[Shape, Shape]] = [((m, k), (k, n)) for m, k, n in product((1, 2, 3), repeat=3)]
@@ -54,6 +60,7 @@ BROADCAST: list[tuple[Shape, Shape]] = [
     ((4, 4, 4), (4, 1, 4, 4)),
     ((3, 3, 0), (0, 4)),
     ((0, 0), (2, 0, 0)),
+    *LAID_BROADCAST,
 ]
 
 
@@ -82,15 +89,6 @@ EMPTY: list[tuple[Shape, Shape]] = [
         for m, k, n in ((0, 3, 4), (3, 0, 4), (3, 4, 0))
     ),
     *(((*a, 2, 3), (*b, 3, 4)) for a, b in (((0,), (0,)), ((0,), ()), ((), (0,)))),
-]
-# Operands whose layout is varied: every relation of batch axes, once.
-LAID: list[tuple[Shape, Shape]] = [
-    ((3, 5), (5, 4)),
-    ((2, 3, 5), (2, 5, 4)),
-    ((2, 3, 5), (5, 4)),
-    ((3, 5), (2, 5, 4)),
-    ((2, 1, 3, 5), (2, 5, 4)),
-    ((2, 3, 3, 4), (2, 3, 4, 2)),
 ]
 BASE = 256  # numbers that a layout is cut from
 

@@ -57,9 +57,13 @@ class RemoteGPT:
         gradients: bool = False,
         may_raise: bool = False,
     ) -> dict[str, Tensor]:
-        """Run forward on idx [B, T], with itself as targets or without; what comes out is not looked at yet."""
-        args = {"model": self.name, "train": train, "gradients": gradients}
-        tensors = {"idx": idx} | ({"targets": idx.clone()} if targets else {})
+        """Run forward on idx [B, T], with its tokens as targets or without; what comes out is not looked at yet.
+
+        In train mode the targets are idx itself, else another tensor.
+        """
+        itself = targets and train
+        args = {"model": self.name, "train": train, "gradients": gradients, "targets": "idx" if itself else None}
+        tensors = {"idx": idx} | ({"targets": idx.clone()} if targets and not itself else {})
         return self.candidate.call("forward", args, tensors, may_raise=may_raise)[1]
 
     def loss(self, idx: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
-"""Another text for a solution that does the same, so that a candidate's test cannot know a solution by its text."""
+"""Another text for a solution that does the same, so that a candidate's test cannot know a solution by its text, nor by
+what it is compiled to."""
 
 from __future__ import annotations
 
@@ -9,10 +10,21 @@ from collections.abc import Iterable
 # What a test may use of a solution (contract, section 1); every other name of a module is its own affair.
 INTERFACE = {"GPTConfig", "MiniGPT", "MatMul", "inclusive_scan", "tiled_prefix_matmul"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+# What does nothing, in so many different operations.
+IDLE = (
+    "{name} = {number}",
+    "{name} = [{number}, {other}]",
+    "{name} = {number} < {other}",
+    "{name} = lambda: {number}",
+    "{name} = -abs({number})",
+    "for {name} in (): pass",
+    "if {number} == {other}: {name} = None",
+)
 
 
 def disguise(source: str, rng: random.Random) -> str:
-    """Rename what no test may use, and every local; leave out comments and docstrings; put in lines that do nothing."""
+    """Rename what no test may use, and every local; leave out comments and docstrings; put in lines that do nothing,
+    and name what is returned."""
     tree = ast.parse(source)
     for function in _outermost(tree):
         own = _stored(function) - _parameters(function)
@@ -21,13 +33,36 @@ def disguise(source: str, rng: random.Random) -> str:
     for node in ast.walk(tree):
         if isinstance(node, (*FUNCTIONS, ast.ClassDef, ast.Module)):
             _strip(node)
-        if isinstance(node, FUNCTIONS):
-            node.body.insert(0, ast.parse(f"{_name(rng)} = {rng.randrange(1000)}").body[0])
+    for function in _outermost(tree):
+        for node in list(ast.walk(function)):
+            if isinstance(node, ast.stmt) and not isinstance(node, ast.ClassDef):
+                _pad(node, rng)
     return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
 
 
 def _name(rng: random.Random) -> str:
     return f"{rng.choice('abcdefghkmnpqrstuvwxyz')}{rng.randrange(1 << 30):x}"
+
+
+def _pad(node: ast.stmt, rng: random.Random) -> None:
+    """Put lines that do nothing between the statements of a block, and before the first."""
+    for block in ("body", "orelse", "finalbody"):
+        statements: list[ast.stmt] = getattr(node, block, [])
+        padded: list[ast.stmt] = []
+        for statement in statements:
+            while not padded or rng.random() < 0.4:
+                padded += _idle(rng)
+            if isinstance(statement, ast.Return) and statement.value is not None and rng.random() < 0.5:
+                name = _name(rng)
+                padded.append(ast.Assign([ast.Name(name, ast.Store())], statement.value))
+                statement = ast.Return(ast.Name(name, ast.Load()))
+            padded.append(statement)
+        statements[:] = padded
+
+
+def _idle(rng: random.Random) -> list[ast.stmt]:
+    line = rng.choice(IDLE).format(name=_name(rng), number=rng.randrange(1000), other=rng.randrange(1000))
+    return ast.parse(line).body
 
 
 def _outermost(tree: ast.AST) -> Iterable[ast.AST]:

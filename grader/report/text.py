@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from grader.intake import BLANK
+
 COMBINING_MAX = 3  # marks on one letter: enough for any language, too few to paint over the lines above
-# Letters and marks by category, and yet invisible.
-BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {chr(n) for n in range(0xFE00, 0xFE10)}
 
 
 class _Shown(dict[int, str]):

@@ -107,18 +107,26 @@ class Rule:
     mask: int
     value: int
     allow: bool = True
+    zero: int | None = None  # an argument that is zero besides
+
+    @property
+    def conditions(self) -> list[tuple[int, int, int]]:
+        """Give all that must hold, as (argument, mask, value)."""
+        besides = [] if self.zero is None else [(self.zero, LOW_32, 0)]
+        return [(self.argument, self.mask, self.value), *besides]
 
 
-def only_zero(call: str, argument: int) -> tuple[Rule, ...]:
-    """Allow a call where an argument is zero, and refuse it with any other."""
-    others = (Rule(call, argument, 1 << bit, 1 << bit, allow=False) for bit in range(32))
-    return Rule(call, argument, LOW_32, 0), *others
+def only_zero(call: str, argument: int, zero: int | None = None) -> tuple[Rule, ...]:
+    """Allow a call where an argument is zero, and refuse it with any other; of calls where another is zero besides."""
+    others = (Rule(call, argument, 1 << bit, 1 << bit, allow=False, zero=zero) for bit in range(32))
+    return Rule(call, argument, LOW_32, 0, zero=zero), *others
 
 
 CONDITIONAL = (
     Rule("socketpair", 0, LOW_32, AF_UNIX),  # a pair that is joined already; socket() itself stays denied
     *only_zero("prlimit64", 0),  # limits of one's own, not of the worker's parent, whose children inherit them
-    *only_zero("setpriority", 1),  # as well
+    *only_zero("setpriority", 1, zero=0),  # as well; whose, and of what: a process, not a group or a user
+    *only_zero("setpriority", 0)[1:],
     Rule("clone", 0, sum(NEW_NAMESPACES), 0),
     *(Rule("clone", 0, flag, flag, allow=False) for flag in NEW_NAMESPACES),
     *(Rule("ioctl", 1, LOW_32, value) for value in HARMLESS_IOCTLS),
@@ -145,8 +153,8 @@ def write_bpf(file: BinaryIO) -> None:
         for name in names:
             _add(program, action, name)
     for rule in CONDITIONAL:
-        condition = libseccomp.Arg(rule.argument, libseccomp.MASKED_EQ, rule.mask, rule.value)
-        _add(program, libseccomp.ALLOW if rule.allow else libseccomp.ERRNO(errno.EPERM), rule.call, condition)
+        conditions = (libseccomp.Arg(at, libseccomp.MASKED_EQ, mask, value) for at, mask, value in rule.conditions)
+        _add(program, libseccomp.ALLOW if rule.allow else libseccomp.ERRNO(errno.EPERM), rule.call, *conditions)
     program.export_bpf(file)
 
 
@@ -185,6 +193,9 @@ def profile() -> dict[str, Any]:
 
 
 def _in_profile(rule: Rule) -> dict[str, Any]:
-    condition = {"index": rule.argument, "value": rule.mask, "valueTwo": rule.value, "op": "SCMP_CMP_MASKED_EQ"}
+    conditions = [
+        {"index": at, "value": mask, "valueTwo": value, "op": "SCMP_CMP_MASKED_EQ"}
+        for at, mask, value in rule.conditions
+    ]
     action = {"action": "SCMP_ACT_ALLOW"} if rule.allow else {"action": "SCMP_ACT_ERRNO", "errnoRet": errno.EPERM}
-    return {"names": [rule.call], "args": [condition], **action}
+    return {"names": [rule.call], "args": conditions, **action}

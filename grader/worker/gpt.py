@@ -48,7 +48,7 @@ class Server:
         model = self.models[args["model"]]
         if args["train"] is not None:
             model.train(args["train"])
-        targets = tensors.get("targets")
+        targets = tensors["idx"] if args["targets"] == "idx" else tensors.get("targets")
         with torch.set_grad_enabled(args["gradients"]):
             call = (tensors["idx"],) if targets is None else (tensors["idx"], targets)
             result = model(*call)
@@ -64,7 +64,8 @@ class Server:
             loss.backward()
             for name, parameter in model.named_parameters():
                 if parameter.grad is not None:
-                    out["grad." + name] = plain(parameter.grad, f"gradient of {name}")
+                    gradient = parameter.grad.to_dense() if parameter.grad.is_sparse else parameter.grad
+                    out["grad." + name] = plain(gradient, f"gradient of {name}")
             model.zero_grad(set_to_none=True)
         return {}, out
 

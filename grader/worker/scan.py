@@ -26,6 +26,8 @@ class Server:
         buffer = self.buffers.setdefault((n, *row, tensors["xs"].dtype), tensors["xs"].new_zeros((n + 2, *row)))
         xs = buffer[2:]
         xs.copy_(tensors["xs"])
+        if args["transposed"]:
+            xs = xs.mT.contiguous().mT
 
         def combine(left: Any, right: Any) -> Tensor:
             answer: Tensor = ask_judge(plain(left, "combine's left"), plain(right, "combine's right"))
@@ -44,6 +46,7 @@ class Server:
     def do_tiled(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         if not hasattr(self.module, "tiled_prefix_matmul"):
             raise Unfit("scan.py has no tiled_prefix_matmul")
+        A, B = (tensors[n].mT.contiguous().mT if args["transposed"] else tensors[n] for n in "AB")
         with torch.no_grad():
-            out = self.module.tiled_prefix_matmul(tensors["A"], tensors["B"], args["tile"])
+            out = self.module.tiled_prefix_matmul(A, B, args["tile"])
         return {}, {"out": plain(out, "what tiled_prefix_matmul returns")}

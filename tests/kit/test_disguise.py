@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dis
 import importlib.util
+import inspect
 import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import pytest
@@ -81,6 +83,22 @@ def test_no_two_disguises_have_a_text_in_common(part: str) -> None:
     defined = [line for line in one.splitlines() if line.startswith(("def ", "class "))]
     known = [line for line in defined if line in two.splitlines()]
     assert all(any(f" {name}" in line for name in INTERFACE) for line in known)
+
+
+@pytest.mark.parametrize("part", SOURCES)
+def test_no_two_disguises_are_compiled_to_the_same(part: str) -> None:
+    """Nor do the operations of a function give it away, whatever the names."""
+
+    def operations(seed: int) -> set[tuple[str, ...]]:
+        todo, found = [compile(disguise(SOURCES[part], random.Random(seed)), part, "exec")], set()
+        while todo:
+            code = todo.pop()
+            todo += [const for const in code.co_consts if isinstance(const, CodeType)]
+            if code.co_flags & inspect.CO_OPTIMIZED and not code.co_name.startswith("<"):  # a function with statements
+                found.add(tuple(step.opname for step in dis.get_instructions(code)))
+        return found
+
+    assert not operations(1) & operations(2)
 
 
 def test_every_planted_bug_can_be_disguised() -> None:
