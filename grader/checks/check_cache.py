@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
-from grader.checks.check_gpt import UNUSUAL, Once, expect_moves, expect_sees_prefix, two_passes, unusual
+from grader.checks.check_gpt import STEADY, UNUSUAL, Once, expect_moves, expect_sees_prefix, two_passes, unusual
 from grader.checks.expect import expect, expect_close, expect_finite, wrong
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
@@ -21,7 +22,6 @@ from grader.models import Evidence, Rubric
 Pairs = list[tuple[Tensor, Tensor]]  # (K, V) by layers
 KEPT_TOKENS = 7  # of the prefix whose cache is looked at
 KEPT = 1e-4  # an entry of a cached prefix may move by this much: rounding
-DROPOUT = 5e-4  # what gpt.mode lets two passes in eval mode differ by
 MOVED = 10  # tolerances by which logits move, at the least, with a token before them
 DECODED = "[b, decoded t, v]"
 VALUE = 1e-3  # what values and logits that are the reference's own may differ by
@@ -50,18 +50,17 @@ def live_model(candidate: Candidate, draw: Draw, once: Once, case: GPTCase) -> R
 def expect_depends_on(weights: str, model: RemoteGPT, draw: Draw) -> None:
     """Demand that logits are others where those weights are whose names match a glob."""
     idx = draw.tokens(model.case.vocab, 2, draw.integer(5, 12))
-    before = model.forward(idx)
     drawn = draw.weights(model.case.config, "mild")
-    model.load(model.case.weights | {name: drawn[name] for name in fnmatch.filter(drawn, weights)})
-    expect(not torch.equal(before, model.forward(idx)), f"the logits do not depend on {weights}")
-    model.load(model.case.weights)
+    others = model.case.weights | {name: drawn[name] for name in fnmatch.filter(drawn, weights)}
+    other = RemoteGPT(model.candidate, replace(model.case, weights=others))
+    expect(not torch.equal(model.forward(idx), other.forward(idx)), f"the logits do not depend on {weights}")
 
 
 def wet_model(candidate: Candidate, draw: Draw, case: GPTCase) -> RemoteGPT:
     """Build the case's model with dropout, but without where it is at work in eval mode."""
     wet, idx = RemoteGPT(candidate, case, dropout=0.2), draw.tokens(case.vocab, 2, draw.integer(5, 12))
     one, two = two_passes(wet, draw, idx)
-    return wet if float((one - two).abs().max()) < DROPOUT else RemoteGPT(candidate, case)
+    return wet if float((one - two).abs().max()) < STEADY else RemoteGPT(candidate, case)
 
 
 def own_logits(model: RemoteGPT, idx: Tensor, changed: int | None = None, atol: float = 0.0) -> Tensor:
@@ -317,9 +316,11 @@ def says(out: dict[str, Tensor], want: Tensor) -> bool:
 
 def expect_own_values(pairs: Pairs, reference: Pairs) -> None:
     """Fail values that are not what the layers attend to, of a model that has said nothing wrong so far: such pairs are
-    for show. Keys may be kept unturned, or scaled."""
+    for show. Keys may be kept unturned, or scaled, and values without their bias, which weights that add up to one
+    let through."""
     for layer, ((_, shown), (_, values)) in enumerate(zip(pairs, reference, strict=True)):
-        error = (shown - values[:, :, : shown.size(2)]).abs().max()
+        moved, wanted = (x - x[:1, :, :1] for x in (shown, values))
+        error = (moved - wanted[:, :, : shown.size(2)]).abs().max()
         what = f"V of layer {layer} is not what that layer attends to"
         expect(bool(error < VALUE), what, max_abs_diff=float(error))
 

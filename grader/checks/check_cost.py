@@ -12,7 +12,7 @@ from torch import Tensor
 
 from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
 from grader.checks import criterion
-from grader.checks.cases import Draw, GPTCase
+from grader.checks.cases import LONGEST, Draw, GPTCase
 from grader.checks.check_cache import expect_depends_on
 from grader.checks.expect import expect, expect_close
 from grader.checks.products import Shape, upstream
@@ -21,13 +21,13 @@ from grader.checks.timing import FAR, Clock, expect_not_asleep, expect_ratio_bel
 from grader.models import Evidence, Rubric, Verdict, jsonable
 
 SHORT = 64
-LONG = {1: (700, 1000), 2: (400, 560)}  # tokens of a prefix, at the least and at the most, by rows
+LONG = {1: (700, 920), 2: (400, 560)}  # tokens of a prefix, at the least and at the most, by rows
 HALF = {1: 500, 2: 280}  # tokens of a prompt, and as many new ones, where a short continuation does not settle it
 STEPS = 8  # decode steps timed as one, so that a recompute now and then shows
 ROUNDING = 10  # tolerances
 TIMED = ((190, 256), (96, 128), (160, 256))  # sizes of products that are timed, at the least and at the most
 MIDDLE = 0.8  # of the operands' sizes, about: products of such as have both signs cannot be summed without being made
-SIZES = {"vocab_size": 65, "block_size": 1100, "n_layer": 2, "n_head": 4}
+SIZES = {"vocab_size": 65, "block_size": LONGEST, "n_layer": 2, "n_head": 4}
 BY_ROWS = ("gpt.logits", "cache.prefill", "cache.decode", "cache.generate", "cache.batch")  # which ask several rows
 VerdictOf = Callable[[str], Verdict | None]
 

@@ -29,6 +29,7 @@ TEXT = 18  # characters of each golden text that are generated: enough to read
 FAR_BACK = 1e-3  # what a token moves logits by a few hundred positions later, at the least: 0.02 in 900 draws
 APART = 0.02  # of the logits' spread: what dropout moves them by, at the least
 END_TOKENS = (4, 14)  # rows and length of what begins and ends with them
+STEADY = 5e-4  # a logit in eval mode may differ by this much from one pass to the next: rounding
 SAME = 1e-3  # what one computation done twice may differ by, relative to its largest entry: rounding
 NOISE = 1e-5  # of a gradient entry that is zero in exact arithmetic
 TIE = 4e-3  # two best logits of a fresh model nearer than this are drawn again
@@ -72,6 +73,8 @@ def check_no_logit_sees_a_later_token(candidate: Candidate, draw: Draw, evidence
         later = torch.arange(length)[None, :] >= cuts[:, None]  # [cut, t]
         changed = torch.where(later, (idx + draw.integer(1, case.vocab - 1)) % case.vocab, idx)
         logits = model.forward(torch.cat([idx, changed]))  # [1 + cuts, T, V]
+        if kind == "sharp" and not logits.isfinite().all():
+            continue  # that a softmax bears scores of a hundred is nobody's claim
         expect_finite(logits, "forward's logits")
         moved = (logits[1:] - logits[:1]).abs().amax(-1)  # [cut, t]
         leak = torch.where(later, 0, moved)
@@ -304,8 +307,12 @@ def check_gradient_equals_the_reference(
         idx = draw.tokens(case.vocab, case.batch, length)
         reference(idx, idx)[1].backward()
         want = {name: p.grad for name, p in reference.named_parameters()}
-        for train in (False, True):
-            got = model.gradients(idx, train=train)
+        for train, itself in ((True, False), (True, True), (False, False)):
+            got = model.gradients(idx, train=train, itself=itself)
+            if got is None and not train:
+                continue  # who trains in train mode only says nothing wrong
+            if got is None:
+                raise wrong("the loss has no gradient")
             for name, gradient in want.items():
                 atol = rubric.tolerances.gradient_float32 * float(gradient.abs().max()) + NOISE
                 expect_close(got[name], gradient, atol, f"the gradient by {name}", evidence=evidence)
@@ -388,6 +395,9 @@ def check_generate_leaves_a_model_that_can_be_trained(candidate: Candidate, draw
     model = RemoteGPT(candidate, case)
     model.generate(idx, 1, use_cache=False)
     got = model.gradients(idx)
+    if want is None or got is None:
+        expect(want is None, "the loss of a model that has generated has no gradient")
+        return
     for name, gradient in want.items():
         atol = SAME * (float(gradient.abs().max()) + NOISE)
         expect_close(got[name], gradient, atol, f"the gradient by {name} of a model that has generated")
@@ -405,8 +415,8 @@ def expect_mode_acts(model: RemoteGPT, draw: Draw, idx: Tensor, use_cache: bool)
         if mode == "train":
             expect_dropout(model, draw, idx, "after generate in train mode,", train=None)
         else:
-            passes = [model.forward(idx, train=None) for _ in range(2)]
-            expect(torch.equal(*passes), "after generate in eval mode two passes differ")
+            one, two = two_passes(model, draw, idx, train=None)
+            expect_close(one, two, STEADY, "after generate in eval mode a logit of another pass")
 
 
 @criterion("gpt.mode")
@@ -437,20 +447,18 @@ def expect_moves(model: RemoteGPT, case: GPTCase, draw: Draw) -> None:
     earn nothing, and a live model that says the same to everything is another claim's concern."""
     prompts = draw.tokens(case.vocab, 6, 1, 6)  # each by itself: that rows do not mix is another claim
 
-    def appended() -> list[Tensor]:
+    def appended(model: RemoteGPT) -> list[Tensor]:
         return [model.generate(idx, 6, use_cache=False).tokens[:, 6:] for idx in prompts]
 
-    def best() -> list[int]:
+    def best(model: RemoteGPT) -> list[int]:
         return [int(model.forward(idx)[0, -1].argmax()) for idx in prompts]
 
-    before = appended()
+    before = appended(model)
     if all(torch.equal(one, before[0]) for one in before):
-        expect(len(set(best())) == 1, "generate appends the same tokens to every prompt, whatever the logits say")
-    own = best()
-    model.load(draw.weights(case.config))
-    if all(torch.equal(one, two) for one, two in zip(before, appended(), strict=True)):
-        expect(own == best(), "generate appends the same tokens whatever the weights")
-    model.load(case.weights)
+        expect(len(set(best(model))) == 1, "generate appends the same tokens to every prompt, whatever the logits say")
+    other = RemoteGPT(model.candidate, replace(case, weights=draw.weights(case.config)))
+    if all(torch.equal(one, two) for one, two in zip(before, appended(other), strict=True)):
+        expect(best(model) == best(other), "generate appends the same tokens whatever the weights")
 
 
 @criterion("gpt.greedy")

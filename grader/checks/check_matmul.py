@@ -41,6 +41,7 @@ from grader.checks.products import (
 from grader.models import Evidence, Rubric, jsonable
 
 AGAIN = 1e-3  # gradients of one graph may differ by this much: rounding, in whatever precision
+ORDINARY_SUM = 64  # products in a sum, beyond which their rounding counts with their number
 ORDINARY = 1e2  # the size of a gradient beyond which its rounding counts relative to it
 SIZES = ((1e3, 1e-2, 1e4), (1e-4, 1e2, 1e-3))  # of A, B and dC
 FAINT = 2.0**-40  # by which numbers are multiplied without rounding, and far below any tolerance
@@ -108,7 +109,8 @@ def check_product_equals_torch(candidate: Candidate, draw: Draw, rubric: Rubric,
         ):
             A, B = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype)
             C = apply(candidate, A, B).C
-            expect_close(C, torch.matmul(A.double(), B.double()), atol, f"{list(a)} @ {list(b)}", evidence=evidence)
+            bound = atol * max(1.0, a[-1] / ORDINARY_SUM)
+            expect_close(C, torch.matmul(A.double(), B.double()), bound, f"{list(a)} @ {list(b)}", evidence=evidence)
     for a, b in ONES + ONE_SHORT + BOTH_SHORT:
         A, B = draw.normal(*a), draw.normal(*b)
         C = apply(candidate, A, B).C

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -53,26 +53,26 @@ class RemoteGPT:
         idx: Tensor,
         *,
         train: bool | None = False,
-        targets: bool = False,
+        targets: Literal["alike", "itself"] | None = None,
         gradients: bool = False,
         may_raise: bool = False,
     ) -> dict[str, Tensor]:
-        """Run forward on idx [B, T], with its tokens as targets or without; what comes out is not looked at yet.
-
-        In train mode the targets are idx itself, else another tensor.
-        """
-        itself = targets and train
-        args = {"model": self.name, "train": train, "gradients": gradients, "targets": "idx" if itself else None}
-        tensors = {"idx": idx} | ({"targets": idx.clone()} if targets and not itself else {})
+        """Run forward on idx [B, T], without targets, with another tensor of its tokens, or with itself; what comes out
+        is not looked at yet."""
+        args = {"model": self.name, "train": train, "gradients": gradients, "targets": targets}
+        tensors = {"idx": idx} | ({"targets": idx.clone()} if targets == "alike" else {})
         return self.candidate.call("forward", args, tensors, may_raise=may_raise)[1]
 
     def loss(self, idx: Tensor) -> Tensor:
         """idx [B, T] -> loss []"""
-        return tensor_of(self.run(idx, targets=True), "loss", "the loss", ())
+        return tensor_of(self.run(idx, targets="alike"), "loss", "the loss", ())
 
-    def gradients(self, idx: Tensor, *, train: bool = False) -> dict[str, Tensor]:
-        """idx [B, T] -> gradients of the loss by parameter (zeros where backward left none)"""
-        out = self.run(idx, train=train, targets=True, gradients=True)
+    def gradients(self, idx: Tensor, *, train: bool = True, itself: bool = False) -> dict[str, Tensor] | None:
+        """idx [B, T] -> gradients of the loss by parameter (zeros where backward left none), or None where the loss has
+        none; its targets are idx itself or another tensor of its tokens."""
+        out = self.run(idx, train=train, targets="itself" if itself else "alike", gradients=True)
+        if not any(name.startswith("grad.") for name in out):
+            return None
         return {
             name: tensor_of(out, "grad." + name, f"gradient of {name}", tuple(w.shape))
             if "grad." + name in out

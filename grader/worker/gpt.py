@@ -48,7 +48,7 @@ class Server:
         model = self.models[args["model"]]
         if args["train"] is not None:
             model.train(args["train"])
-        targets = tensors["idx"] if args["targets"] == "idx" else tensors.get("targets")
+        targets = tensors["idx"] if args["targets"] == "itself" else tensors.get("targets")
         with torch.set_grad_enabled(args["gradients"]):
             call = (tensors["idx"],) if targets is None else (tensors["idx"], targets)
             result = model(*call)
@@ -59,7 +59,7 @@ class Server:
         out["loss"] = plain(loss, "the loss")
         if args["gradients"]:
             if not loss.requires_grad:
-                raise Unfit("the loss has no gradient")
+                return {"graph": False}, out
             model.zero_grad(set_to_none=True)
             loss.backward()
             for name, parameter in model.named_parameters():
@@ -118,8 +118,10 @@ class Server:
         """Generate from a chosen mix of modes, and say what modes are left."""
         model = self.models[args["model"]]
         modules = list(model.modules())
-        for i, module in enumerate(modules):
-            module.training = {"train": True, "eval": False, "mixed": i % 2 == 0}[args["mode"]]
+        model.train(args["mode"] != "eval")
+        if args["mode"] == "mixed":
+            for leaf in [module for module in modules if not any(module.children())][::2]:
+                leaf.eval()
         before = [module.training for module in modules]
         with torch.set_grad_enabled(args["grad_mode"]):
             tokens = model.generate(tensors["idx"], args["max_new_tokens"], use_cache=args["use_cache"])
