@@ -30,6 +30,7 @@ PART_OF_SECTION: dict[str, Part] = {
 STOP_S = 3.0
 SPAWN_S = 10.0
 MESSAGE_CHARS = 4096
+AXES = 16  # of a tensor in a reply
 FAULTS = 50  # of a reply's form, that are looked at
 SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
 Combine = Callable[[Tensor, Tensor], Tensor]
@@ -327,7 +328,7 @@ class Candidate:
                 if time.monotonic() > deadline:  # to read what came took the rest of it
                     raise Deadline("the reply came too late")
                 reply = self._parse(message, call_id)
-                _expect_dtypes(message.tensors)
+                _expect_ordinary(message.tensors)
                 if reply.combine:
                     self._answer_combine(call_id, message.tensors, combine, deadline)
                     continue
@@ -465,10 +466,13 @@ class Candidate:
         return wire.MessageReader(int(self.limits.reply_mib * (1 << 20)) + (1 << 20))
 
 
-def _expect_dtypes(tensors: Mapping[str, Tensor]) -> None:
+def _expect_ordinary(tensors: Mapping[str, Tensor]) -> None:
+    """Demand tensors that torch computes with: not every operator bears other dtypes, or more than 64 axes."""
     for name, tensor in tensors.items():
         if tensor.dtype not in DTYPES:
             raise CandidateFault(Verdict.wrong_answer, f"{name[:80]} has dtype {tensor.dtype}, which nothing asked for")
+        if tensor.dim() > AXES:
+            raise CandidateFault(Verdict.wrong_answer, f"{name[:80]} has {tensor.dim()} axes, which nothing asked for")
 
 
 def tensor_of(

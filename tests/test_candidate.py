@@ -141,11 +141,19 @@ def test_a_reply_that_is_none_is_a_protocol_error(say: Say) -> None:
     assert caught.value.verdict is Verdict.protocol_error
 
 
-@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint64, torch.complex64, torch.float8_e4m3fn])
-def test_an_answer_in_a_dtype_that_cannot_be_compared_is_wrong(dtype: torch.dtype) -> None:
-    """torch raises where it compares such numbers; that is no fault of the harness."""
-    answer = torch.zeros(2, dtype=dtype)
-    with pytest.raises(CandidateFault, match="out has dtype torch") as caught:
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        *(
+            (torch.zeros(2, dtype=dtype), f"has dtype {dtype}")
+            for dtype in (torch.uint16, torch.uint64, torch.complex64, torch.float8_e4m3fn)
+        ),
+        (torch.ones([1] * 65), "has 65 axes"),
+    ],
+)
+def test_an_answer_that_cannot_be_compared_is_wrong(answer: torch.Tensor, text: str) -> None:
+    """torch raises where it compares such numbers, or so many axes; that is no fault of the harness."""
+    with pytest.raises(CandidateFault, match=f"out {text}") as caught:
         call(FakeRoom(lambda i: wire.pack(wire.Message({"id": i, "ok": {}}, {"out": answer}))))
     assert caught.value.verdict is Verdict.wrong_answer
 

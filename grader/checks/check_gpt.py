@@ -122,6 +122,7 @@ def expect_sees_far_back(candidate: Candidate, draw: Draw, positions: str) -> No
     for row, at in enumerate(others, 1):
         rows[row, at] = (idx[0, at] + draw.integer(1, case.vocab - 1)) % case.vocab
     logits = RemoteGPT(candidate, case).forward(rows)[:, 257:]
+    expect_finite(logits, "forward's logits")
     for row, at in enumerate(others, 1):
         moved = float((logits[0] - logits[row]).abs().max())
         expect(moved > FAR_BACK, f"no logit after position 256 depends on the token at position {at}")
@@ -351,6 +352,8 @@ def two_passes(model: RemoteGPT, draw: Draw, idx: Tensor, train: bool | None = F
 def expect_dropout(model: RemoteGPT, draw: Draw, idx: Tensor, when: str, train: bool | None) -> None:
     """Demand that two passes differ, and not by mere noise."""
     one, two = two_passes(model, draw, idx, train)
+    for logits in (one, two):
+        expect_finite(logits, "forward's logits")
     apart, spread = float((one - two).abs().max()), float(one.std())
     what = f"{when} two train passes differ by {apart:.2g} at a spread of the logits of {spread:.2g}"
     expect(apart > APART * spread, f"{what}: dropout does nothing")
@@ -399,6 +402,7 @@ def check_generate_leaves_a_model_that_can_be_trained(candidate: Candidate, draw
         expect(want is None, "the loss of a model that has generated has no gradient")
         return
     for name, gradient in want.items():
+        expect_finite(gradient, f"the gradient by {name}")
         atol = SAME * (float(gradient.abs().max()) + NOISE)
         expect_close(got[name], gradient, atol, f"the gradient by {name} of a model that has generated")
 

@@ -44,6 +44,7 @@ AGAIN = 1e-3  # gradients of one graph may differ by this much: rounding, in wha
 ORDINARY_SUM = 64  # products in a sum, beyond which their rounding counts with their number
 ORDINARY = 1e2  # the size of a gradient beyond which its rounding counts relative to it
 SIZES = ((1e3, 1e-2, 1e4), (1e-4, 1e2, 1e-3))  # of A, B and dC
+MAP_ROWS, MAP_COLUMNS = 150, 150  # of errors, that a reader is shown
 FAINT = 2.0**-40  # by which numbers are multiplied without rounding, and far below any tolerance
 
 
@@ -76,7 +77,7 @@ def expect_gradients(
         try:
             expect_close(raw, want, bound, f"{sizes}: backward's gradient of {name}", evidence=evidence)
         except CandidateFault as fault:
-            errors = (raw.double() - want).abs().flatten(0, -2)  # [rows, columns]
+            errors = (raw.double() - want).abs().flatten(0, -2)[:MAP_ROWS, :MAP_COLUMNS]
             fault.evidence["gradient_map"] = {"operand": name, "values": jsonable(errors)}
             raise
         expect_close(got.grads[name], want, bound, f"{sizes}: the gradient of {name}", evidence=evidence)
