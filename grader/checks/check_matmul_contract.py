@@ -81,12 +81,12 @@ def check_no_gradient_is_computed_in_vain(candidate: Candidate, draw: Draw, evid
                 work[label] < work["both"] or not countable,
                 f"backward computes as much for {label} alone ({work[label]} operations) as for both ({work['both']})",
             )
+    expect_none_of_nothing(candidate, draw)
 
 
-@criterion("matmul.contract")
-def check_nothing_is_no_gradient_in_vain(candidate: Candidate, draw: Draw) -> None:
-    """For operands without entries, too, backward gives None where no gradient is needed."""
-    for a, b in (EMPTY[0], EMPTY[1], EMPTY[2]):
+def expect_none_of_nothing(candidate: Candidate, draw: Draw) -> None:
+    """Demand None, where no gradient is needed, for operands without entries, too."""
+    for a, b in EMPTY[:3]:
         tensors = {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)}
         if not works(candidate, tensors):
             return  # that such are multiplied at all is another claim
