@@ -89,13 +89,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "version",
     },
 }
-WORKER_ALSO = {
-    "torch",
-    "safetensors",
-    "numpy",
-    "pytest",
-    "_pytest",
-}  # what is promised to a submission anyway, and the wire
+# What is promised to a submission anyway, and the wire.
+WORKER_ALSO = {"torch", "safetensors", "numpy", "pytest", "_pytest"}
 
 
 def modules() -> list[Path]:

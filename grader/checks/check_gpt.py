@@ -15,7 +15,7 @@ from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
 from grader.checks.expect import expect, expect_close, expect_finite, expect_tokens, wrong
-from grader.checks.remote import Generated, RemoteGPT
+from grader.checks.remote import Generated, RemoteGPT, Targets
 from grader.models import Evidence, Rubric, jsonable
 
 Once = Callable[[Any, Callable[[], None]], None]
@@ -308,8 +308,9 @@ def check_gradient_equals_the_reference(
         idx = draw.tokens(case.vocab, case.batch, length)
         reference(idx, idx)[1].backward()
         want = {name: p.grad for name, p in reference.named_parameters()}
-        for train, itself in ((True, False), (True, True), (False, False)):
-            got = model.gradients(idx, train=train, itself=itself)
+        ways: tuple[tuple[bool, Targets], ...] = ((True, "alike"), (True, "itself"), (False, "alike"))
+        for train, targets in ways:
+            got = model.gradients(idx, train=train, targets=targets)
             if got is None and not train:
                 continue  # who trains in train mode only says nothing wrong
             if got is None:

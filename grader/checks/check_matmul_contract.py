@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -69,9 +71,7 @@ def check_no_gradient_is_computed_in_vain(candidate: Candidate, draw: Draw, evid
             if not isinstance(none, list) or not isinstance(count, int):
                 raise wrong("backward's report of work is not one")
             work[label] = count
-            expect(
-                none == [not need for need in needs], f"with gradients needed {needs}, backward returns None as {none}"
-            )
+            expect_none(none, needs)
             expect(answer.get("inside") is False, "backward goes through autograd itself")
         evidence.setdefault("detail", f"operations in backward: {work}")
         # Products that torch does not see, such as numpy's, cannot be counted, nor what one operator does.
@@ -91,10 +91,12 @@ def expect_none_of_nothing(candidate: Candidate, draw: Draw) -> None:
         if not works(candidate, tensors):
             return  # that such are multiplied at all is another claim
         for needs in ([True, False], [False, True]):
-            none = candidate.call("work", {"needs": needs}, tensors)[0].get("none")
-            expect(
-                none == [not need for need in needs], f"with gradients needed {needs}, backward returns None as {none}"
-            )
+            expect_none(candidate.call("work", {"needs": needs}, tensors)[0].get("none"), needs)
+
+
+def expect_none(none: Any, needs: list[bool]) -> None:
+    """Demand None exactly where no gradient is needed."""
+    expect(none == [not need for need in needs], f"with gradients needed {needs}, backward returns None as {none}")
 
 
 def works(candidate: Candidate, tensors: dict[str, Tensor]) -> bool:

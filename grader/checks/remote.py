@@ -13,6 +13,7 @@ from grader.candidate import Candidate, tensor_of
 from grader.checks.cases import GPTCase
 from grader.checks.expect import expect, wrong
 
+Targets = Literal["alike", "itself"]  # another tensor of the same tokens, or idx itself
 _names = count()
 
 
@@ -53,7 +54,7 @@ class RemoteGPT:
         idx: Tensor,
         *,
         train: bool | None = False,
-        targets: Literal["alike", "itself"] | None = None,
+        targets: Targets | None = None,
         gradients: bool = False,
         may_raise: bool = False,
     ) -> dict[str, Tensor]:
@@ -67,10 +68,10 @@ class RemoteGPT:
         """idx [B, T] -> loss []"""
         return tensor_of(self.run(idx, targets="alike"), "loss", "the loss", ())
 
-    def gradients(self, idx: Tensor, *, train: bool = True, itself: bool = False) -> dict[str, Tensor] | None:
+    def gradients(self, idx: Tensor, *, train: bool = True, targets: Targets = "alike") -> dict[str, Tensor] | None:
         """idx [B, T] -> gradients of the loss by parameter (zeros where backward left none), or None where the loss has
-        none; its targets are idx itself or another tensor of its tokens."""
-        out = self.run(idx, train=train, targets="itself" if itself else "alike", gradients=True)
+        none."""
+        out = self.run(idx, train=train, targets=targets, gradients=True)
         if not any(name.startswith("grad.") for name in out):
             return None
         return {

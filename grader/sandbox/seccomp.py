@@ -118,15 +118,19 @@ class Rule:
 
 def only_zero(call: str, argument: int, zero: int | None = None) -> tuple[Rule, ...]:
     """Allow a call where an argument is zero, and refuse it with any other; of calls where another is zero besides."""
-    others = (Rule(call, argument, 1 << bit, 1 << bit, allow=False, zero=zero) for bit in range(32))
-    return Rule(call, argument, LOW_32, 0, zero=zero), *others
+    return Rule(call, argument, LOW_32, 0, zero=zero), *never_other(call, argument, zero)
+
+
+def never_other(call: str, argument: int, zero: int | None = None) -> tuple[Rule, ...]:
+    """Refuse a call where an argument is not zero; of calls where another is zero besides."""
+    return tuple(Rule(call, argument, 1 << bit, 1 << bit, allow=False, zero=zero) for bit in range(32))
 
 
 CONDITIONAL = (
     Rule("socketpair", 0, LOW_32, AF_UNIX),  # a pair that is joined already; socket() itself stays denied
     *only_zero("prlimit64", 0),  # limits of one's own, not of the worker's parent, whose children inherit them
     *only_zero("setpriority", 1, zero=0),  # as well; whose, and of what: a process, not a group or a user
-    *only_zero("setpriority", 0)[1:],
+    *never_other("setpriority", 0),
     Rule("clone", 0, sum(NEW_NAMESPACES), 0),
     *(Rule("clone", 0, flag, flag, allow=False) for flag in NEW_NAMESPACES),
     *(Rule("ioctl", 1, LOW_32, value) for value in HARMLESS_IOCTLS),

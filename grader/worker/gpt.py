@@ -59,7 +59,7 @@ class Server:
         out["loss"] = plain(loss, "the loss")
         if args["gradients"]:
             if not loss.requires_grad:
-                return {"graph": False}, out
+                return {}, out
             model.zero_grad(set_to_none=True)
             loss.backward()
             for name, parameter in model.named_parameters():
@@ -120,7 +120,7 @@ class Server:
         modules = list(model.modules())
         model.train(args["mode"] != "eval")
         if args["mode"] == "mixed":
-            for leaf in [module for module in modules if not any(module.children())][::2]:
+            for leaf in [module for module in modules if not list(module.children())][::2]:
                 leaf.eval()
         before = [module.training for module in modules]
         with torch.set_grad_enabled(args["grad_mode"]):

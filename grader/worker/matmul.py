@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from grader.worker.plain import Unfit, plain, strided
+from grader.worker.plain import Unfit, plain, strided, turned
 
 Answer = tuple[dict[str, Any], dict[str, Tensor]]
 NAMES = ("A", "B")
@@ -172,7 +172,7 @@ class Server:
 
     def do_double(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Differentiate <dA, ddA> + <dB, ddB> by A, B and dC."""
-        given = {n: tensors[n].mT.contiguous().mT if args["transposed"] else tensors[n] for n in NAMES}
+        given = {n: turned(tensors[n]) if args["transposed"] else tensors[n] for n in NAMES}
         inputs = [x.detach().requires_grad_() for x in (given["A"], given["B"], tensors["dC"])]
         C = self.function.apply(inputs[0], inputs[1])
         first = torch.autograd.grad((C * inputs[2]).sum(), inputs[:2], create_graph=True)

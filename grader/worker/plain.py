@@ -34,6 +34,11 @@ def pair(value: Any, what: str) -> tuple[Any, Any]:
     return value[0], value[1]
 
 
+def turned(tensor: torch.Tensor) -> torch.Tensor:
+    """Give the same matrices, transposed in memory."""
+    return tensor.mT.contiguous().mT
+
+
 def strided(base: torch.Tensor, view: list[Any] | None) -> torch.Tensor:
     """Lay [size, stride, offset] over base, as the judge asked; None leaves base as it came."""
     return base if view is None else torch.as_strided(base, view[0], view[1], view[2])

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.worker.plain import Unfit, plain
+from grader.worker.plain import Unfit, plain, turned
 
 Answer = tuple[dict[str, Any], dict[str, Tensor]]
 
@@ -27,7 +27,7 @@ class Server:
         xs = buffer[2:]
         xs.copy_(tensors["xs"])
         if args["transposed"]:
-            xs = xs.mT.contiguous().mT
+            xs = turned(xs)
 
         def combine(left: Any, right: Any) -> Tensor:
             answer: Tensor = ask_judge(plain(left, "combine's left"), plain(right, "combine's right"))
@@ -46,7 +46,7 @@ class Server:
     def do_tiled(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         if not hasattr(self.module, "tiled_prefix_matmul"):
             raise Unfit("scan.py has no tiled_prefix_matmul")
-        A, B = (tensors[n].mT.contiguous().mT if args["transposed"] else tensors[n] for n in "AB")
+        A, B = (turned(tensors[n]) if args["transposed"] else tensors[n] for n in "AB")
         with torch.no_grad():
             out = self.module.tiled_prefix_matmul(A, B, args["tile"])
         return {}, {"out": plain(out, "what tiled_prefix_matmul returns")}

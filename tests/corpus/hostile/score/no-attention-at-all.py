@@ -5,22 +5,8 @@
 # fails = ["gpt.l*", "gpt.greedy", "gpt.window", "cache.[pdg]*", "cache.chunks", "cache.cost", "matmul*", "scan*"]
 # slow = true
 # ///
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
-from torch import nn
-
-
-@dataclass
-class GPTConfig:
-    vocab_size: int
-    block_size: int
-    n_layer: int
-    n_head: int
-    n_embd: int
-    dropout: float = 0.0
-    positions: str = "learned"
 
 
 class _Attn(nn.Module):
