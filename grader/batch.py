@@ -2,6 +2,7 @@
 
 A child is forked from a server (the standard library's) that has imported torch and the judge, so that is paid
 for once. It gets one Job and answers with lines of JSON: events, then one scorecard. It ends when its parent does.
+The next child starts, with its sandbox, when one that is at work has closed its first and runs its last check.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -28,8 +30,9 @@ from pydantic import ValidationError
 
 from grader import __version__, score, scratch
 from grader.errors import GraderError, HarnessError
-from grader.models import Event, Frozen, Job, RunInfo, Scorecard
+from grader.models import Event, Frozen, Job, Limits, RunInfo, Scorecard
 from grader.project import PACKAGE
+from grader.sandbox import ahead
 from grader.sandbox.base import ALLOCATOR
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ SCRUBBED = ("PYTEST_", "PYTHON", "COV_", "COVERAGE_")
 
 Send = Callable[[bytes], None]
 Work = Callable[[Job, Send], None]  # what a child does with its job
+Order = Callable[[Send], None]
 
 
 class Line(Frozen):
@@ -78,7 +82,7 @@ Inbox = queue.Queue[Event | tuple[_Child, Scorecard]]
 
 
 class Process:
-    """A child process that waits for its order."""
+    """A child process that waits for orders, carries them out one by one, and ends when no more can come."""
 
     def __init__(self, method: str) -> None:
         """Start it by a method of multiprocessing. Raises OSError."""
@@ -101,10 +105,22 @@ class Process:
             for end in (wanted, sends, says):
                 end.close()
 
-    def order(self, work: Work, job: Job) -> None:
-        with contextlib.suppress(OSError):  # it may be dead already
-            self._orders.send((work, job.model_dump_json(by_alias=True)))
+    def start_sandbox(self, job: Job) -> None:
+        """Have it start a sandbox as this job needs it, before it has a job."""
+        self._order(partial(_start_sandbox, job.sandbox, job.rubric.limits))
+
+    def do(self, work: Work, job: Job) -> None:
+        """Give it its job, its last order."""
+        self._order(partial(_do, work, job.model_dump_json(by_alias=True)))
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """Let it end when it has done what it was told."""
         self._orders.close()
+
+    def _order(self, order: Order) -> None:
+        with contextlib.suppress(OSError):  # it may be dead already
+            self._orders.send(order)
 
 
 def start_ahead(jobs: int) -> Process:
@@ -190,12 +206,13 @@ def run(
     """
     waiting = deque(jobs)
     live: list[_Child] = []
+    ready = deque([first] if first else [])
     inbox: Inbox = queue.Queue()
     try:
         while waiting or live:
             while waiting and len(live) < at_once:
-                started = _start(waiting.popleft(), work or grade_job, limit_s, inbox, first)
-                first = None
+                process = ready.popleft() if ready else None
+                started = _start(waiting.popleft(), work or grade_job, limit_s, inbox, process)
                 if isinstance(started, Scorecard):
                     yield started
                 else:
@@ -212,12 +229,16 @@ def run(
                         child.overdue, child.deadline = True, time.monotonic() + GRACE_S
                 continue
             if isinstance(item, Event):
+                if item.kind == "last" and len(ready) < min(at_once, len(waiting)):
+                    with contextlib.suppress(OSError):  # said where it is needed
+                        ready.append(_fork())
+                        ready[-1].start_sandbox(waiting[len(ready) - 1])
                 yield item
             else:
                 live.remove(item[0])
                 yield item[1]
     finally:
-        _end(live)
+        _end(live, ready)
 
 
 def limit_of(job: Job) -> float:
@@ -226,15 +247,19 @@ def limit_of(job: Job) -> float:
     return 600 + 4 * limits.start_s + 6 * limits.part_s
 
 
+def _fork() -> Process:
+    """Start a child as cheaply as this system can. Raises OSError."""
+    _start_server()
+    return Process("forkserver" if sys.platform == "linux" else "spawn")
+
+
 def _start(job: Job, work: Work, limit_s: float | None, inbox: Inbox, ready: Process | None) -> _Child | Scorecard:
     started = datetime.now(UTC)
     try:
-        if ready is None:
-            _start_server()
-            ready = Process("forkserver" if sys.platform == "linux" else "spawn")
+        ready = ready or _fork()
     except OSError as error:
         return failed(job, started, _no_process(error))
-    ready.order(work, job)
+    ready.do(work, job)
     deadline = time.monotonic() + (limit_of(job) if limit_s is None else limit_s)
     child = _Child(job, ready.process, ready.answers, ready.words, started, deadline)
     child.thread = threading.Thread(target=_follow, args=(child, inbox), daemon=True)
@@ -286,17 +311,18 @@ def _keep_words(words: Connection, last: deque[bytes]) -> None:
             last.append(chunk)
 
 
-def _end(live: list[_Child]) -> None:
+def _end(live: list[_Child], ready: Iterable[Process]) -> None:
     """End children in order; a second Ctrl-C ends them at once."""
+    processes = [child.process for child in live] + [idle.process for idle in ready]
     try:
-        for child in live:
-            child.process.terminate()
+        for process in processes:
+            process.terminate()
         deadline = time.monotonic() + GRACE_S
-        for child in live:
-            child.process.join(max(0.0, deadline - time.monotonic()))
+        for process in processes:
+            process.join(max(0.0, deadline - time.monotonic()))
     finally:
-        for child in live:
-            _kill(child.process)
+        for process in processes:
+            _kill(process)
         for child in live:
             child.thread.join(GRACE_S)
 
@@ -344,15 +370,25 @@ def _child(orders: Connection, answers: Connection, words: Connection, fresh: bo
             import grader.grade  # noqa: F401
 
             threading.Thread(target=_import_judge, daemon=True).start()
-        work, job = orders.recv()
-        work(Job.model_validate_json(job), answers.send_bytes)
+        while True:
+            orders.recv()(answers.send_bytes)
     except EOFError:
-        pass  # no order came
+        pass  # that was all
     except KeyboardInterrupt:
         status = 130
+    ahead.close()
     answers.close()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
     os._exit(status)  # all is said; taking torch apart takes a while
+
+
+def _start_sandbox(name: str, limits: Limits, _: Send) -> None:
+    ahead.start(name, limits)
+
+
+def _do(work: Work, job: str, send: Send) -> None:
+    work(Job.model_validate_json(job), send)
 
 
 def _import_judge() -> None:
@@ -383,14 +419,19 @@ def grade_job(job: Job, send: Send, brought: Brought | None = None) -> None:
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what follows takes the sandbox down
-    print(f"ended by signal {signum}", file=sys.stderr, flush=True)
+    _say_last(f"ended by signal {signum}")
     raise KeyboardInterrupt
+
+
+def _say_last(words: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads what the child of a dead parent says
+        os.write(2, f"{words}\n".encode())
 
 
 def _follow_parent(sentinel: int) -> None:
     """End when the parent does."""
     multiprocessing.connection.wait([sentinel])
-    print("the parent process is gone", file=sys.stderr, flush=True)
+    _say_last("the parent process is gone")
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_S)
     os._exit(1)

@@ -16,7 +16,7 @@ from grader.errors import HarnessError, Rejected, SandboxLost
 from grader.kit import change, keys
 from grader.kit.diagnosis import diagnose
 from grader.models import Event, Job, RunInfo, Scorecard, SubmissionInfo, Verdict
-from grader.sandbox import choose, promises
+from grader.sandbox import ahead, choose, promises
 
 DIAGNOSIS = "diagnosis.bugs"
 BACK_WITHIN_S = 20.0  # for an engine that restarts
@@ -98,13 +98,17 @@ def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None)
     def criterion(name: str, verdict: Verdict | None) -> None:
         tell(Event(submission=job.name, kind="criterion", text=name, verdict=verdict))
 
+    def last() -> None:
+        tell(Event(submission=job.name, kind="last", text="running the submission's own tests"))
+
     def attempt() -> Scorecard:
         nonlocal weak
         with span("open"):
             sandbox = choose(job.sandbox)
             sandbox.prepare(phase)
             phase("starting the sandbox")
-            room = sandbox.open(job.rubric.limits)  # the worker imports torch on its side while we do on ours
+            limits = job.rubric.limits
+            room = ahead.take(job.sandbox, limits) or sandbox.open(limits)  # imports torch while we do
         try:
             with span("import"):
                 from grader import judge
@@ -126,7 +130,7 @@ def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None)
                 )
             phase("judging")
             with span("judge"):
-                results = judge.run(candidate, job.rubric, job.seed, job.only, criterion)
+                results = judge.run(candidate, job.rubric, job.seed, job.only, criterion, last)
             if not job.only or fnmatch(DIAGNOSIS, job.only):
                 results[DIAGNOSIS] = (diagnose(snapshot.files.get("submission.toml"), job.kit, brought.keys),)
         finally:

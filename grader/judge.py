@@ -26,12 +26,21 @@ Tell = Callable[[str, Verdict | None], None]  # a criterion's id, and its verdic
 class Judge:
     """A pytest plugin that hands the checks their fixtures and turns their outcomes into verdicts."""
 
-    def __init__(self, candidate: Candidate, rubric: Rubric, seed: int, only: str | None, tell: Tell) -> None:
+    def __init__(
+        self,
+        candidate: Candidate,
+        rubric: Rubric,
+        seed: int,
+        only: str | None,
+        tell: Tell,
+        last: Callable[[], None],
+    ) -> None:
         self._candidate = candidate
         self._rubric = rubric
         self._seed = seed
         self._only = only
         self._tell = tell
+        self._last = last
         self._order = {c.id: i for i, c in enumerate(rubric.criteria)}
         self._left: dict[str, int] = {}
         self._worst: dict[str, Verdict] = {}
@@ -114,6 +123,9 @@ class Judge:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._evidence = {}
         self._tell(criterion_of(item), None)
+        if is_after_all(item):
+            self._candidate.leave()
+            self._last()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
@@ -175,11 +187,19 @@ def is_after_all(item: pytest.Item) -> bool:
 
 
 def run(
-    candidate: Candidate, rubric: Rubric, seed: int, only: str | None = None, tell: Tell = lambda *_: None
+    candidate: Candidate,
+    rubric: Rubric,
+    seed: int,
+    only: str | None = None,
+    tell: Tell = lambda *_: None,
+    last: Callable[[], None] = lambda: None,
 ) -> dict[str, tuple[CheckResult, ...]]:
-    """Judge a submission: check results by criterion id. Raises HarnessError, SandboxLost as soon as it is."""
+    """Judge a submission: check results by criterion id. Raises HarnessError, SandboxLost as soon as it is.
+
+    last is called when its sandbox is closed and only what runs after all else is left.
+    """
     torch.set_num_threads(1)
-    plugin = Judge(candidate, rubric, seed, only, tell)
+    plugin = Judge(candidate, rubric, seed, only, tell, last)
     arguments = [
         str(CHECKS), "-c", str(CHECKS / "pytest.ini"), "--rootdir", str(CHECKS), "-q", "--disable-plugin-autoload",
         "-p", "pytest_metadata.plugin", "-p", "pytest_jsonreport.plugin", "--json-report", "--json-report-file=none",

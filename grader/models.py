@@ -298,7 +298,7 @@ class Event(Frozen):
     """What a running grade tells its caller."""
 
     submission: str
-    kind: Literal["phase", "criterion"]
+    kind: Literal["phase", "criterion", "last"]  # last: only what comes after all else is left, in its own sandbox
     text: str  # the phase, or the criterion's id
     verdict: Verdict | None = None
 

@@ -28,6 +28,10 @@ def behave(job: Job, send: batch.Send, cards: Mapping[str, bytes]) -> None:
         event = Event(submission=name, kind="criterion", text="gpt.load", verdict=Verdict.accepted)
         send(batch.Line(event=event).model_dump_json().encode())
         send(cards[name])
+    elif name == "nearly":
+        send(batch.Line(event=Event(submission=name, kind="last", text="")).model_dump_json().encode())
+        time.sleep(1)
+        send(cards[name])
     elif name == "slow":
         time.sleep(0.3)
         send(cards[name])
@@ -106,7 +110,9 @@ def grade_as_told(job: Job, send: batch.Send) -> None:
 def run_forever(_job: Job, send: batch.Send) -> None:
     """Say who we are, and wait."""
     started = datetime.now().astimezone()
-    send(batch.Line(event=Event(submission=f"{os.getpid()} {started}", kind="phase")).model_dump_json().encode())
+    send(
+        batch.Line(event=Event(submission=f"{os.getpid()} {started}", kind="phase", text="")).model_dump_json().encode()
+    )
     time.sleep(60)
 
 

@@ -160,6 +160,38 @@ def test_the_first_child_starts_before_its_job_is_known() -> None:
     assert unused.exitcode == 0
 
 
+@pytest.mark.bubblewrap
+def test_the_next_child_and_its_sandbox_start_while_the_last_check_runs() -> None:
+    """They wait for their turn, and end with us where it does not come."""
+    run(["good"])  # so that the server runs
+    others = below(os.getpid())
+
+    def sandboxes() -> set[int]:
+        return {pid for pid in below(os.getpid()) - others if Path(f"/proc/{pid}/comm").read_text() == "bwrap\n"}
+
+    walled = [job(name).model_copy(update={"sandbox": "bubblewrap"}) for name in ("nearly", "good1", "good2")]
+    listening = batch.run(walled, 1, stand_in("nearly", "good1", "good2"))
+    assert isinstance(event := next(listening), Event) and event.kind == "last"
+    wait_until(sandboxes)
+    assert [item.submission.name for item in listening if isinstance(item, Scorecard)] == ["nearly", "good1", "good2"]
+    wait_until(lambda: not below(os.getpid()) - others)
+    listening = batch.run(walled, 1, stand_in("nearly", "good1", "good2"))
+    next(listening)
+    wait_until(sandboxes)
+    listening.close()
+    wait_until(lambda: not below(os.getpid()) - others)
+
+
+def test_no_child_starts_for_a_job_that_there_is_not() -> None:
+    """One that is nearly done makes room for those that wait, and for no more than may run at once."""
+    run(["good"])
+    others = below(os.getpid())
+    listening = batch.run([job("nearly")], 1, stand_in("nearly"))
+    next(listening)
+    assert len(below(os.getpid()) - others) == 1
+    listening.close()
+
+
 # --- the real child ---------------------------------------------------------------------------------------------------
 
 

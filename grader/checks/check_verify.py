@@ -51,7 +51,6 @@ def try_tests(candidate: Candidate, draw: Draw) -> Trial | None:
     tests_s = candidate.limits.tests_s
     # Neither a part of theirs nor a folder of that name, which no solution could be laid over.
     files = {path: data for path, data in candidate.files.items() if path.split("/", 1)[0] not in SERIES}
-    candidate.leave()
     runner = candidate.sibling(files, call_s=tests_s, part_s=tests_s * len(solutions))
     runner.seed = draw.integer(1, 2**31)
     try:
