@@ -339,11 +339,12 @@ def check_rows_and_generations_do_not_mix(
     case = draw.gpt(positions)
     model = wet_model(candidate, draw, case)
     length, prompt = 11, 6
-    first, second, third = (draw.tokens(case.vocab, 3, length) for _ in range(3))
+    first, second, third, fourth = (draw.tokens(case.vocab, rows, length) for rows in (3, 3, 3, 2))
     first[:, prompt:] = first[:1, prompt:]  # the same tokens in each row
     second[:, prompt:] = first[:, prompt:]  # the same tokens after another prefix
     third[:, :prompt] = first[:, :prompt]  # other tokens after the same prefix
-    every = {"one": first, "two": second, "three": third}
+    fourth[1, :prompt] = fourth[0, :prompt]  # which two rows have in common
+    every = {"one": first, "two": second, "three": third, "four": fourth}
     for name, idx in every.items():
         model.fill(idx[:, :prompt], name)
     steps: dict[str, list[Tensor]] = {name: [] for name in every}
@@ -356,7 +357,7 @@ def check_rows_and_generations_do_not_mix(
     expect(not torch.equal(rows, rows[:1].expand_as(rows)), "decode's logits are the same in each row")
     for name, idx in every.items():
         expect_finite(together[name], "decode's logits")
-        for row in range(3):
+        for row in range(len(idx)):
             alone = model.decode_in_chunks(idx[row : row + 1], [prompt] + [1] * (length - prompt), "alone")
             what = f"a logit of row {row}, decoded with other rows and another generation between,"
             expect_close(together[name][row : row + 1], alone, atol, what, DECODED, evidence)

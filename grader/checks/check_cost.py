@@ -23,7 +23,8 @@ from grader.models import Evidence, Rubric, Verdict, jsonable
 SHORT = 64
 LONG = {1: (700, 920), 2: (400, 560)}  # tokens of a prefix, at the least and at the most, by rows
 HALF = {1: 500, 2: 280}  # tokens of a prompt, and as many new ones, where a short continuation does not settle it
-STEPS = 8  # decode steps timed as one, so that a recompute now and then shows
+STEPS = [1] * 8  # tokens of the decode steps that are timed as one, so that a recompute now and then shows
+CHUNKED = [1, 2] * 4  # the same with chunks between, where those are right
 ROUNDING = 10  # tolerances
 TIMED = ((190, 256), (96, 128), (160, 256))  # sizes of products that are timed, at the least and at the most
 MIDDLE = 0.8  # of the operands' sizes, about: products of such as have both signs cannot be summed without being made
@@ -43,8 +44,8 @@ def timed_case(draw: Draw, positions: str) -> tuple[GPTCase, dict[int, int]]:
 def check_decode_step_is_linear(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, verdict_of: VerdictOf
 ) -> None:
-    """A decode step after a long prefix, of one row or of two, costs far less than a recompute of that prefix, and its
-    logits are right."""
+    """A token decoded after a long prefix, of one row or of two, alone or in a chunk, costs far less than a recompute
+    of that prefix, and its logits are right."""
     case, lengths = timed_case(draw, "learned")
     reference, clock = case.reference(), Clock(candidate)
     prefix = {rows: draw.tokens(case.vocab, 2, length) for rows, length in lengths.items()}
@@ -58,14 +59,16 @@ def check_decode_step_is_linear(
         model = RemoteGPT(candidate, case)  # anew: one that raised is gone with its process
         tokens, logits = [], []
 
-        def steps(count: int) -> None:
-            for _ in range(count):
-                tokens.append(torch.tensor([[draw.untold(0, case.vocab - 1)]]).expand(rows, 1))
+        def steps(sizes: list[int]) -> None:
+            for size in sizes:
+                drawn = [draw.untold(0, case.vocab - 1) for _ in range(size)]
+                tokens.append(torch.tensor([drawn]).expand(rows, size))
                 logits.append(model.decode(tokens[-1]))
 
+        timed = CHUNKED if rows > 1 and verdict_of("cache.chunks") is Verdict.accepted else STEPS
         model.fill(prefix[rows][:rows])
-        steps(1)
-        theirs = clock.remote(lambda: steps(STEPS)) / STEPS
+        steps([1])
+        theirs = clock.remote(lambda: steps(timed)) / sum(timed)
         whole = torch.cat([prefix[rows][:rows], *tokens], 1)
         ours, known = timed_recompute(clock, reference, whole)
         told.append((rows, whole, torch.cat(logits, 1), known))

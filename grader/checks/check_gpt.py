@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from grader import fixtures
-from grader.candidate import Candidate, CandidateFault, RaisedError
+from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
 from grader.checks.expect import expect, expect_close, expect_finite, expect_tokens, wrong
@@ -23,8 +24,9 @@ Once = Callable[[Any, Callable[[], None]], None]
 # A logit may differ by this much when only later tokens changed: rounding, which sharp attention amplifies.
 LEAK = {"ordinary": 6e-5, "far": 5e-4, "sharp": 2e-3}
 MANY_TOKENS = 1031  # in a vocabulary
-# Layers, heads, head size, vocabulary and block size.
-UNUSUAL = ((1, 1, 22, 300, 19), (2, 1, 130, MANY_TOKENS, 21), (6, 7, 2, 17, 23))
+# Layers, heads, head size, vocabulary and block size; in one of them what can be equal is.
+UNUSUAL = ((1, 1, 22, 300, 19), (2, 1, 130, MANY_TOKENS, 21), (2, 2, 10, 20, 20), (6, 7, 2, 17, 23))
+FEW_TOKENS = 11  # in a vocabulary that rows and positions can be as many as
 TEXT = 18  # characters of each golden text that are generated: enough to read
 FAR_BACK = 1e-3  # what a token moves logits by a few hundred positions later, at the least: 0.02 in 900 draws
 APART = 0.02  # of the logits' spread: what dropout moves them by, at the least
@@ -167,8 +169,10 @@ def logits_of(case: GPTCase, idx: Tensor, dtype: torch.dtype = torch.float32) ->
 def check_logits_equal_the_reference(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
-    """On fresh weights and tokens, at every position and length, the logits equal the reference's."""
+    """On fresh weights and tokens, at every position and length, with targets too, the logits equal the reference's."""
     case = draw.gpt(positions)
+    with suppress(CandidateFault):  # that there is a model in float64 is another claim; this one comes after it
+        RemoteGPT(candidate, case, torch.float64).run(draw.tokens(case.vocab, case.batch, case.block))
     model, atol = RemoteGPT(candidate, case), rubric.tolerances.logits_float32
     first: Tensor | None = None
     heads, width = case.config["n_head"], case.config["n_embd"]
@@ -187,8 +191,19 @@ def check_logits_equal_the_reference(
         except CandidateFault as fault:
             fault.evidence |= layer_map(model, case, idx, atol)
             raise
+    expect_same_with_targets(model, draw.tokens(case.vocab, case.batch, 9), atol, evidence)
     if first is not None:
         evidence |= layer_map(model, case, first, atol)
+
+
+def expect_same_with_targets(model: RemoteGPT, idx: Tensor, atol: float, evidence: Evidence) -> None:
+    """Demand that targets give a loss, and leave the logits of idx [B, T] as they are."""
+    try:
+        out = model.run(idx, targets="alike", may_raise=True)
+    except CandidateFault:
+        return  # that there is a loss is another claim
+    got = tensor_of(out, "logits", "forward's logits beside a loss", (*idx.shape, model.case.vocab))
+    expect_close(got, logits_of(model.case, idx), atol, "a logit beside a loss", "[b, t, v]", evidence)
 
 
 @criterion("gpt.logits")
@@ -279,18 +294,19 @@ def check_loss_equals_the_reference(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
     """With unshifted targets the loss is the mean next-token cross-entropy, as the reference's."""
-    case = draw.gpt(positions)
-    model, reference = RemoteGPT(candidate, case), case.reference()
-    long = draw.longest(positions)
-    for batch, length in ((case.batch, draw.integer(11, 25)), (2, 2), (1, case.block), (2, draw.integer(600, LONGEST))):
-        if length > case.block:
-            case, model, reference = long, RemoteGPT(candidate, long), long.reference()
-        idx = draw.tokens(case.vocab, batch, length)
-        got = model.loss(idx)
-        want = reference(idx, idx)[1].detach()
-        expect_close(
-            got, want, rubric.tolerances.loss_float32, f"the loss over {batch} x {length} tokens", evidence=evidence
-        )
+    ordinary, long = draw.gpt(positions), draw.longest(positions)
+    few = draw.gpt(positions, vocab_size=FEW_TOKENS)
+    for case, sizes in (
+        (ordinary, ((ordinary.batch, draw.integer(11, 25)), (2, 2), (1, ordinary.block))),
+        (few, ((3, FEW_TOKENS), (3, FEW_TOKENS + 1), (FEW_TOKENS, 5))),
+        (long, ((2, draw.integer(600, LONGEST)),)),
+    ):
+        model, reference = RemoteGPT(candidate, case), case.reference()
+        for batch, length in sizes:
+            idx = draw.tokens(case.vocab, batch, length)
+            got, want = model.loss(idx), reference(idx, idx)[1].detach()
+            what = f"the loss over {batch} x {length} tokens"
+            expect_close(got, want, rubric.tolerances.loss_float32, what, evidence=evidence)
 
 
 @criterion("gpt.loss")
@@ -370,7 +386,7 @@ def check_generate_is_deterministic_and_restores_modes(
     model = RemoteGPT(candidate, case, dropout=0.5)
     idx = draw.tokens(case.vocab, case.batch, 9)
     runs = []
-    for mode, grad_mode in (("eval", True), ("train", True), ("train", False), ("mixed", True)):
+    for mode, grad_mode in (("eval", True), ("train", True), ("train", False), ("mixed", True), ("inner", True)):
         candidate.seed = draw.untold(1, 2**31)
         made = model.generate(idx, 8, use_cache=False, mode=mode, grad_mode=grad_mode)
         expect_restored(made, f"generate from {mode} mode")
@@ -440,7 +456,7 @@ def check_cached_generate_is_deterministic_and_restores_modes(candidate: Candida
         runs = {"eval": made("eval", may_raise=True)}
     except CandidateFault:
         return  # that there is a cache, and what it makes of the tokens, is its own claim
-    runs |= {mode: made(mode) for mode in ("train", "mixed")}
+    runs |= {mode: made(mode) for mode in ("train", "mixed", "inner")}
     for mode, run in runs.items():
         expect_restored(run, f"cached generate from {mode} mode")
         expect_tokens(run.tokens, runs["eval"].tokens, f"cached generate from {mode} mode")

@@ -118,10 +118,14 @@ class Server:
         """Generate from a chosen mix of modes, and say what modes are left."""
         model = self.models[args["model"]]
         modules = list(model.modules())
-        model.train(args["mode"] != "eval")
+        model.train(args["mode"] in ("train", "mixed"))
+        leaves = [module for module in modules[1:] if not list(module.children())]
         if args["mode"] == "mixed":
-            for leaf in [module for module in modules if not list(module.children())][::2]:
+            for leaf in leaves[::2]:
                 leaf.eval()
+        elif args["mode"] == "inner":
+            for leaf in leaves:
+                leaf.train()
         before = [module.training for module in modules]
         with torch.set_grad_enabled(args["grad_mode"]):
             tokens = model.generate(tensors["idx"], args["max_new_tokens"], use_cache=args["use_cache"])
