@@ -46,6 +46,9 @@ ORDINARY = 1e2  # the size of a gradient beyond which its rounding counts relati
 SIZES = ((1e3, 1e-2, 1e4), (1e-4, 1e2, 1e-3))  # of A, B and dC
 MAP_ROWS, MAP_COLUMNS = 150, 150  # of errors, that a reader is shown
 FAINT = 2.0**-40  # by which numbers are multiplied without rounding, and far below any tolerance
+VAST = 2.0**65  # the same, and its square is beyond float32
+STEEP = 2.0**8  # the same, and a thousand times as much is beyond float16
+RELATIVE = 1e-5  # what a float32 result may be off, relative to the largest of its kind
 
 
 def expect_gradients(
@@ -125,6 +128,11 @@ def check_product_equals_torch(candidate: Candidate, draw: Draw, rubric: Rubric,
         C = apply(candidate, A, B).C
         atol = relative * float(torch.matmul(A.double().abs(), B.double().abs()).max())
         expect_close(C, torch.matmul(A.double(), B.double()), atol, f"{list(a)} @ {list(b)} in {dtype}")
+    for scale in (VAST, 1 / VAST):  # which float16 has not
+        A, B = draw.normal(*a, dtype=torch.bfloat16), draw.normal(*b, dtype=torch.bfloat16)
+        C, what = apply(candidate, scale * A, B).C / scale, f"the product of bfloat16 operands, times {1 / scale:.3g}"
+        atol = HALF[torch.bfloat16] * float(torch.matmul(A.double().abs(), B.double().abs()).max())
+        expect_close(C, torch.matmul(A.double(), B.double()), atol, what)
 
 
 @criterion("matmul.backward")
@@ -135,8 +143,8 @@ def check_2d_gradients_are_exact(candidate: Candidate, draw: Draw, rubric: Rubri
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
     a, b = PLAIN[0]
     expect_single(candidate, draw, rubric.tolerances.matmul_float32, a, b)
-    for dtype, relative in HALF.items():
-        A, B, dC = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype), upstream(draw, a, b, dtype)
+    for dtype, relative, scale in ((*both, scale) for both in HALF.items() for scale in (1, STEEP)):
+        A, B, dC = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype), scale * upstream(draw, a, b, dtype)
         _, *sizes = exact(A.abs(), B.abs(), dC.abs())
         try:
             apply(candidate, A, B)
@@ -159,12 +167,30 @@ def check_gradients_of_any_size_are_exact(candidate: Candidate, draw: Draw, rubr
         expect_gradients(candidate, A, B, dC, atol, {})  # held to what is relative to their size
     for scale in (FAINT, 0.0):
         expect_gradients(candidate, draw.normal(*a), draw.normal(*b), scale * upstream(draw, a, b), scale * atol, {})
+    for scale in (VAST, 1 / VAST):
+        A, B, dC = (draw.normal(*size, dtype=torch.float32) for size in (a, b, (a[0], b[1])))
+        got, (_, *want) = apply(candidate, A, B, scale * dC), exact(A, B, dC)
+        for name, exactly in zip("AB", want, strict=True):
+            what, bound = (
+                f"the gradient of {name} by dC, both times {1 / scale:.3g}",
+                RELATIVE * float(exactly.abs().max()),
+            )
+            expect_close(got.grads[name] / scale, exactly, bound, what)
+    if holds(lambda *_: expect_parts(candidate, draw, atol, False), a, b):
+        expect_parts(candidate, draw, atol, True)
     X, dC = draw.normal(5, 5), draw.normal(5, 5)
     _, dA, dB = exact(X, X, dC)
     expect_square(candidate, X, dC, dA + dB, False, atol, evidence)
     _, dA, dB = exact(X, X.mT, dC)
     if bears_transposed(candidate, draw, atol):
         expect_square(candidate, X, dC, dA + dB.mT, True, atol, evidence)
+
+
+def expect_parts(candidate: Candidate, draw: Draw, atol: float, of_one: bool) -> None:
+    """Demand the gradients of two operands that lie behind one another, each in a memory of its own or in one."""
+    A = draw.normal(BASE)
+    views: dict[str, View] = {"A": [[4, 4], [4, 1], 0], "B": [[4, 4], [4, 1], 16]}
+    expect_gradients(candidate, A, A if of_one else draw.normal(BASE), draw.normal(4, 4), atol, {}, views)
 
 
 def expect_square(
@@ -286,6 +312,10 @@ def check_backward_reduces_over_broadcast_axes(
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
     expect_one_of_several(candidate, draw, BROADCAST[:2], rubric.tolerances.matmul_float64, evidence)
+    one, two = draw.normal(3, 4), draw.normal(4, 5)  # each of which takes part in another product, of other axes
+    for A, B, other in ((one, draw.normal(2, 4, 5), (one, two)), (draw.normal(2, 3, 4), two, (one, two))):
+        dC = upstream(draw, tuple(A.shape), tuple(B.shape))
+        expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence, other=other)
     demands: list[tuple[Callable[[Shape, Shape], None], list[tuple[Shape, Shape]]]] = [
         (partial(expect_single, candidate, draw, rubric.tolerances.matmul_float32), BROADCAST[4:5]),
         (partial(expect_differentiated_again, candidate, draw), BROADCAST[:2]),

@@ -25,7 +25,7 @@ CALLS, ROWS = 8192, 1 << 20  # beyond every prefix of 1,000 rows reduced by itse
 class Combiner:
     """An operator that the judge applies, and what it was asked to combine."""
 
-    kind: str  # "matrices" mod a prime, "affine" maps mod a prime, the same "packed" into a number, "sums", "tropical"
+    kind: str  # "matrices" mod a prime, "affine" maps mod a prime, the same "packed", "sums", "tropical", "alike"
     row: tuple[int, ...]
     dtype: torch.dtype = torch.int64
     calls: list[tuple[Tensor, Tensor]] = field(default_factory=list)
@@ -69,6 +69,8 @@ class Combiner:
             return left + right
         if self.kind == "tropical":  # matrices of path lengths: the longest, where -inf is no path
             return (left[:, :, :, None] + right[:, None, :, :]).amax(2)
+        if self.kind == "alike":  # booleans: whether an even number of them is false
+            return left == right
         # Labels commute, so that operands in whatever order are known by them: order is for the others to see.
         return (left + right) % PRIME
 
@@ -85,8 +87,8 @@ def scan(candidate: Candidate, xs: Tensor, combiner: Combiner, *, transposed: bo
 @criterion("scan.values")
 def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> None:
     """The scan of 2x2 matrices and of affine maps, as pairs or packed into one number, is right for every n, though
-    these do not commute, and so is that of tiny numbers and of infinite ones; xs is not modified, nor is an earlier
-    answer."""
+    these do not commute, and so is that of tiny and infinite numbers and of booleans; xs is not modified, nor is an
+    earlier answer."""
     every = (*LENGTHS, draw.integer(10, 60), draw.integer(66, 100), draw.integer(101, 120), 9)
     for kind, row, dtype, lengths in (
         ("matrices", (2, 2), torch.int64, every),
@@ -95,6 +97,7 @@ def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> No
         ("sums", (2,), torch.float64, (2, 7, 13)),
         ("sums", (2,), torch.float32, (2, 7, 13)),
         ("tropical", (2, 2), torch.float64, (2, 7, 13)),
+        ("alike", (3,), torch.bool, (2, 7, 13)),
     ):
         for n in lengths:
             expect_values(candidate, draw, Combiner(kind, row, dtype), n)
@@ -119,6 +122,8 @@ def expect_values(candidate: Candidate, draw: Draw, combiner: Combiner, n: int, 
     xs = draw.tokens(PRIME**2 if combiner.kind == "packed" else PRIME, n, *combiner.row).to(combiner.dtype)
     if combiner.kind == "sums":
         xs = xs * TINY
+    if combiner.kind == "alike":
+        xs = draw.tokens(2, *xs.shape).bool()
     if combiner.kind == "tropical":
         xs = torch.where(draw.tokens(4, *xs.shape) == 0, -torch.inf, xs)
     got, unchanged = scan(candidate, xs, combiner, transposed=transposed)

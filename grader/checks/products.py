@@ -88,7 +88,7 @@ EMPTY: list[tuple[Shape, Shape]] = [
         for a, b in (((), ()), ((), (2,)), ((2,), ()), ((2,), (2,)), ((1,), (2,)), ((2, 1), (1, 3)))
         for m, k, n in ((0, 3, 4), (3, 0, 4), (3, 4, 0))
     ),
-    *(((*a, 2, 3), (*b, 3, 4)) for a, b in (((0,), (0,)), ((0,), ()), ((), (0,)))),
+    *(((*a, 2, 3), (*b, 3, 4)) for a, b in (((0,), (0,)), ((0,), ()), ((), (0,)), ((0,), (1,)), ((1,), (0,)))),
 ]
 BASE = 256  # numbers that a layout is cut from
 
@@ -115,14 +115,16 @@ def apply(
 ) -> Applied:
     """Apply the submission's Function; with dC, ask for its gradients. Shapes and dtypes of answers are checked.
 
-    other operands are multiplied, and differentiated, in between. Where B is A, views of one memory are multiplied.
+    other operands are multiplied, and differentiated, in between; one of them may be A or B itself. Where B is A, views
+    of one memory are multiplied.
     """
     views = views or {}
     tensors = {"A": A, "B": B} | ({} if dC is None else {"dC": dC})
-    args = how(tensors, needs=needs, views=views, raw=raw)
+    shared = next((n for n, one, two in zip("AB", (A, B), other or (), strict=False) if one is two), None)
+    args = how(tensors, needs=needs, views=views, raw=raw, others=other is not None, shared=shared)
     sent = {name: tensor for name, tensor in tensors.items() if name in args["base"].values()}
     if other is not None:
-        sent |= {"other_A": other[0], "other_B": other[1]}
+        sent |= {f"other_{n}": x for n, x in zip("AB", other, strict=True) if n != shared}
     answer, out = candidate.call("apply", args, sent)
     laid = {n: laid_out(t, views.get(n)) for n, t in (("A", A), ("B", B))}
     applied = Applied(
@@ -148,7 +150,8 @@ def apply(
 def how(tensors: dict[str, Tensor], **changes: Any) -> dict[str, Any]:
     """Say how the worker applies: what each tensor is a view of, which operands need gradients, what it tells."""
     base = {name: "A" if tensor is tensors["A"] else name for name, tensor in tensors.items()}
-    return {"base": base, "needs": (True, True), "views": {}, "raw": True, "after": False} | changes
+    usual = {"needs": (True, True), "views": {}, "raw": True, "after": False, "others": False, "shared": None}
+    return {"base": base} | usual | changes
 
 
 def laid_out(base: Tensor, view: View | None) -> Tensor:

@@ -8,6 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+_own: int | None = None  # the processor of this process's last sandbox
+
 
 class Seat:
     """A processor that is held, by a lock on a file, until close() or until this process ends."""
@@ -23,26 +25,31 @@ class Seat:
 
 
 def take_seat() -> Seat:
-    """Hold a processor that no other sandbox of this user holds, or share one where all are taken."""
+    """Hold a processor that no other sandbox of this user holds. Where all are taken, share with this process's last
+    sandbox: of one submission's, mostly one is at work."""
+    global _own
     if sys.platform != "linux":
         return Seat(None, None)
-    import fcntl
-
     numbers = sorted(os.sched_getaffinity(0))
     random.shuffle(numbers)
-    for number in numbers:
-        try:
-            fd = os.open(
-                Path(tempfile.gettempdir()) / f"grader-{os.getuid()}-cpu{number}",
-                os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC,
-                0o600,
-            )
-        except OSError:  # another user's file of that name, or a full disk: then sharing is all there is
-            continue
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(fd)
-            continue
-        return Seat(number, fd)
-    return Seat(numbers[0], None)
+    fds = ((number, _hold(number)) for number in numbers)
+    number, fd = next((seat for seat in fds if seat[1] is not None), (numbers[0] if _own is None else _own, None))
+    _own = number
+    return Seat(number, fd)
+
+
+def _hold(number: int) -> int | None:
+    """Lock a processor's file; None where another sandbox has, or the file cannot be had."""
+    import fcntl
+
+    path = Path(tempfile.gettempdir()) / f"grader-{os.getuid()}-cpu{number}"
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:  # another user's file of that name, or a full disk: then sharing is all there is
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    return fd

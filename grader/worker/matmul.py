@@ -85,8 +85,8 @@ class Server:
         return self.module.MatMul
 
     def do_apply(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
-        """Apply; with dC, also call backward on the node itself (raw) and through autograd. With other operands, the
-        same is done with those in between, so that two graphs and their gradients are alive."""
+        """Apply; with dC, also call backward on the node itself (raw) and through autograd. With other operands, of
+        which one may be shared, the same is done with those in between, so that two graphs and their gradients live."""
         needs = args["needs"]
         given = {n: strided(tensors[args["base"][n]], args["views"].get(n)) for n in args["base"]}
         operands = [given[n].detach().requires_grad_(need) for n, need in zip(NAMES, needs, strict=True)]
@@ -96,7 +96,11 @@ class Server:
                 operand.grad = torch.ones_like(operand)  # gathered before, and not backward's to touch
         versions = {name: tensor._version for name, tensor in given.items()}
         C = self.function.apply(*operands)
-        others = [tensors[f"other_{n}"].detach().requires_grad_() for n in NAMES if f"other_{n}" in tensors]
+        others = [
+            operand if args["shared"] == n else tensors[f"other_{n}"].detach().requires_grad_()
+            for n, operand in zip(NAMES, operands, strict=True)
+            if args["others"]
+        ]
         other = self.function.apply(*others) if others else None
         out = {"C": plain(C, "MatMul.apply(A, B)")}
         answer: dict[str, Any] = {"requires_grad": C.requires_grad}
