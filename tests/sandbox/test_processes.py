@@ -123,3 +123,13 @@ for dumpable in (1, 0):
     before, after = run_to_end(sandbox, program).split("\n")[:2]
     assert {"environ", "fd/0"} <= set(before.split())
     assert after == ""
+
+
+def test_an_interpreter_that_is_started_inside_has_the_packages(sandbox: Sandbox) -> None:
+    """Tests may run what they test in a process of its own: torch and numpy are there as well."""
+    program = (
+        "import subprocess, sys\n"
+        "print(subprocess.run([sys.executable, '-c', 'import numpy, torch; print(torch.ones(2).sum())'],\n"
+        "    capture_output=True, text=True, check=True).stdout)"
+    )
+    assert run_to_end(sandbox, program).strip() == "tensor(2.)"
