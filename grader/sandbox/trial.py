@@ -129,6 +129,8 @@ def environment() -> list[str]:
     expected = {"HOME", "USER", "LOGNAME", "LANG", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "PATH", "HOSTNAME", "PWD"}
     expected |= {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}
     expected |= {"LD_LIBRARY_PATH", "LC_CTYPE", "PYTHON_VERSION", "PYTHON_SHA256", "GPG_KEY"}  # the last: python images
+    if os.environ.get("PYTHONPATH") == "/opt/site":  # where an interpreter that is started inside has its packages
+        expected.add("PYTHONPATH")
     found = [f"variable {name}" for name in os.environ if name not in expected]
     for number in range(3, 1024):
         with contextlib.suppress(OSError):
