@@ -112,10 +112,6 @@ class Process:
     def do(self, work: Work, job: Job) -> None:
         """Give it its job, its last order."""
         self._order(partial(_do, work, job.model_dump_json(by_alias=True)))
-        self.dismiss()
-
-    def dismiss(self) -> None:
-        """Let it end when it has done what it was told."""
         self._orders.close()
 
     def _order(self, order: Order) -> None:

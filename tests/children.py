@@ -21,15 +21,18 @@ from grader.errors import Rejected
 from grader.models import CheckResult, Event, Job, RunInfo, SubmissionInfo, Verdict
 
 
+def tell(send: batch.Send, **event: Any) -> None:
+    send(batch.Line(event=Event(**event)).model_dump_json().encode())
+
+
 def behave(job: Job, send: batch.Send, cards: Mapping[str, bytes]) -> None:
     """Do as the submission's name says; cards are right answers, by name."""
     name = job.name
     if name.startswith("good"):
-        event = Event(submission=name, kind="criterion", text="gpt.load", verdict=Verdict.accepted)
-        send(batch.Line(event=event).model_dump_json().encode())
+        tell(send, submission=name, kind="criterion", text="gpt.load", verdict=Verdict.accepted)
         send(cards[name])
     elif name == "nearly":
-        send(batch.Line(event=Event(submission=name, kind="last", text="")).model_dump_json().encode())
+        tell(send, submission=name, kind="last", text="")
         time.sleep(1)
         send(cards[name])
     elif name == "slow":
@@ -110,9 +113,7 @@ def grade_as_told(job: Job, send: batch.Send) -> None:
 def run_forever(_job: Job, send: batch.Send) -> None:
     """Say who we are, and wait."""
     started = datetime.now().astimezone()
-    send(
-        batch.Line(event=Event(submission=f"{os.getpid()} {started}", kind="phase", text="")).model_dump_json().encode()
-    )
+    tell(send, submission=f"{os.getpid()} {started}", kind="phase", text="")
     time.sleep(60)
 
 
@@ -127,6 +128,16 @@ def below(pid: int) -> set[int]:
     found: set[int] = set()
     while more := {child for child, parent in parents.items() if parent in {pid, *found}} - found:
         found |= more
+    return found
+
+
+def bwraps(pids: set[int]) -> set[int]:
+    """Give those of the processes that are bubblewrap's."""
+    found = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):  # gone since it was listed
+            if Path(f"/proc/{pid}/comm").read_text() == "bwrap\n":
+                found.add(pid)
     return found
 
 

@@ -13,7 +13,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
-from children import behave, below, wait_until
+from children import behave, below, bwraps, wait_until
 
 from grader import batch, score
 from grader.errors import HarnessError
@@ -167,7 +167,7 @@ def test_the_next_child_and_its_sandbox_start_while_the_last_check_runs() -> Non
     others = below(os.getpid())
 
     def sandboxes() -> set[int]:
-        return {pid for pid in below(os.getpid()) - others if Path(f"/proc/{pid}/comm").read_text() == "bwrap\n"}
+        return bwraps(below(os.getpid()) - others)
 
     walled = [job(name).model_copy(update={"sandbox": "bubblewrap"}) for name in ("nearly", "good1", "good2")]
     listening = batch.run(walled, 1, stand_in("nearly", "good1", "good2"))

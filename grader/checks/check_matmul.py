@@ -168,7 +168,8 @@ def check_gradients_of_any_size_are_exact(candidate: Candidate, draw: Draw, rubr
     for scale in (FAINT, 0.0):
         expect_gradients(candidate, draw.normal(*a), draw.normal(*b), scale * upstream(draw, a, b), scale * atol, {})
     for scale in (VAST, 1 / VAST):
-        A, B, dC = (draw.normal(*size, dtype=torch.float32) for size in (a, b, (a[0], b[1])))
+        A, B = draw.normal(*a, dtype=torch.float32), draw.normal(*b, dtype=torch.float32)
+        dC = upstream(draw, a, b, torch.float32)
         got, (_, *want) = apply(candidate, A, B, scale * dC), exact(A, B, dC)
         for name, exactly in zip("AB", want, strict=True):
             what, bound = (
@@ -176,7 +177,7 @@ def check_gradients_of_any_size_are_exact(candidate: Candidate, draw: Draw, rubr
                 RELATIVE * float(exactly.abs().max()),
             )
             expect_close(got.grads[name] / scale, exactly, bound, what)
-    if holds(lambda *_: expect_parts(candidate, draw, atol, False), a, b):
+    if holds(expect_parts, candidate, draw, atol, False):
         expect_parts(candidate, draw, atol, True)
     X, dC = draw.normal(5, 5), draw.normal(5, 5)
     _, dA, dB = exact(X, X, dC)
@@ -207,11 +208,7 @@ def bears_transposed(candidate: Candidate, draw: Draw, atol: float) -> bool:
     a, b = PLAIN[0]
     views: dict[str, View] = {"A": [list(a), [1, a[0]], 0], "B": [list(b), [1, b[0]], 0]}
     A, B = (draw.normal(math.prod(shape)) for shape in (a, b))
-    try:
-        expect_gradients(candidate, A, B, upstream(draw, a, b), atol, {}, views)
-    except CandidateFault:
-        return False
-    return True
+    return holds(expect_gradients, candidate, A, B, upstream(draw, a, b), atol, {}, views)
 
 
 @criterion("matmul.backward")
@@ -326,10 +323,10 @@ def check_backward_reduces_over_broadcast_axes(
                 demand(a, b)
 
 
-def holds(demand: Callable[[Shape, Shape], None], a: Shape, b: Shape) -> bool:
-    """Tell whether a demand on batches holds of plain matrices: that it does at all is another claim."""
+def holds(demand: Callable[..., object], *what: Any) -> bool:
+    """Tell whether a demand holds, of plain matrices say: that it does at all is another claim."""
     try:
-        demand(a, b)
+        demand(*what)
     except CandidateFault:
         return False
     return True

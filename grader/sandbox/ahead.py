@@ -26,10 +26,12 @@ def take(name: str, limits: Limits) -> Room | None:
     """Give what was started, once; None where that is nothing, or another sandbox, which ends."""
     global _kept
     kept, _kept = _kept, None
-    if kept is None or kept[:2] == (name, limits):
-        return kept and kept[2]
-    kept[2].close()
-    return None
+    if kept is None:
+        return None
+    if kept[:2] != (name, limits):
+        kept[2].close()
+        return None
+    return kept[2]
 
 
 def close() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from children import below, wait_until
+from children import below, bwraps, wait_until
 from rooms import ROOT
 
 from grader.grade import grade
@@ -29,17 +29,9 @@ def _nothing_is_left() -> Iterator[None]:
     wait_until(lambda: not below(os.getpid()) - before)
 
 
-def job(sandbox: Sandbox, only: str) -> Job:
-    path = ROOT / "submissions" / "carol"
-    return Job(
-        path=str(path),
-        name="carol",
-        rubric=RUBRIC,
-        rubric_digest=digest(RUBRIC),
-        sandbox=sandbox.name,
-        seed=1,
-        only=only,
-    )
+def job(path: Path, sandbox: str, only: str) -> Job:
+    known = {"rubric": RUBRIC, "rubric_digest": digest(RUBRIC), "seed": 1}
+    return Job(path=str(path), name="a", sandbox=sandbox, only=only, **known)
 
 
 def test_it_is_taken_once(sandbox: Sandbox) -> None:
@@ -69,7 +61,7 @@ def test_one_that_does_not_start_is_nobodys_fault(monkeypatch: pytest.MonkeyPatc
 def test_a_grade_takes_it(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead.start(sandbox.name, RUBRIC.limits)
     monkeypatch.setattr(type(sandbox), "open", lambda *_: pytest.fail("another was started"))
-    card = grade(job(sandbox, "matmul.forward"))
+    card = grade(job(ROOT / "submissions" / "carol", sandbox.name, "matmul.forward"))
     assert card.outcome is Outcome.graded and card.score == card.max_score
 
 
@@ -80,13 +72,8 @@ def test_the_first_sandbox_is_closed_when_only_the_tests_are_left(tmp_path: Path
     before, seen = below(os.getpid()), []
 
     def tell(event: Event) -> None:
-        running = [Path(f"/proc/{pid}/comm").read_text() for pid in below(os.getpid()) - before]
-        seen.append((event.kind, "bwrap\n" in running))
+        seen.append((event.kind, bool(bwraps(below(os.getpid()) - before))))
 
-    asked = Job(
-        path=str(tmp_path), name="a", rubric=RUBRIC, rubric_digest=digest(RUBRIC), sandbox="bubblewrap", seed=1,
-        only="[mv][ae]*",
-    )  # fmt: skip
-    grade(asked, tell)
+    grade(job(tmp_path, "bubblewrap", "[mv][ae]*"), tell)
     at = seen.index(("last", False))
     assert ("criterion", True) in seen[:at] and ("criterion", True) not in seen[at:]
