@@ -1,4 +1,4 @@
-"""One processor for each sandbox, so that sandboxes of parallel runs share one only when there are too few."""
+"""One processor for each sandbox, and for each submission one that no other holds while there are enough."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-_own: int | None = None  # the processor of this process's last sandbox
-
 
 class Seat:
-    """A processor that is held, by a lock on a file, until close() or until this process ends."""
+    """A processor that is held, by a lock on a file, until close() or until this process ends; or one to share."""
 
     def __init__(self, number: int | None, fd: int | None) -> None:
         self.number = number  # None: this system has no way to say which
         self._fd = fd
+
+    @property
+    def is_held(self) -> bool:
+        return self._fd is not None
 
     def close(self) -> None:
         if self._fd is not None:
@@ -24,18 +26,28 @@ class Seat:
             self._fd = None
 
 
+_last = Seat(None, None)  # of this process
+
+
 def take_seat() -> Seat:
-    """Hold a processor that no other sandbox of this user holds. Where all are taken, share with this process's last
-    sandbox: of one submission's, mostly one is at work."""
-    global _own
+    """Give a sandbox a processor that no other of this user holds; where all are held, that of this process's last one.
+
+    A process holds one at most: of a submission's two sandboxes, mostly one is at work, and were each to hold one, the
+    sandboxes of others would share what is left.
+    """
+    global _last
     if sys.platform != "linux":
         return Seat(None, None)
     numbers = sorted(os.sched_getaffinity(0))
     random.shuffle(numbers)
     fds = ((number, _hold(number)) for number in numbers)
-    number, fd = next((seat for seat in fds if seat[1] is not None), (numbers[0] if _own is None else _own, None))
-    _own = number
-    return Seat(number, fd)
+    shared = numbers[0] if _last.number is None else _last.number
+    seat = next((Seat(number, fd) for number, fd in fds if fd is not None), Seat(shared, None))
+    if _last.is_held:
+        seat.close()
+    else:
+        _last = seat
+    return seat
 
 
 def _hold(number: int) -> int | None:

@@ -153,18 +153,24 @@ def test_version_2_groups_are_made_where_controllers_are_handed_down(tmp_path: P
     assert cgroup._delegating(mount, "/user.slice/app.slice/term.scope") is None
 
 
-def test_sandboxes_at_once_take_different_processors() -> None:
-    """Two seats are two processors while there are enough; a seat that is given up can be taken again."""
+def test_submissions_at_once_hold_different_processors() -> None:
+    """Each process holds one for all of its sandboxes, another than others hold while there are enough, until the one
+    that it was taken for ends."""
     allowed = os.sched_getaffinity(0)
-    seats = [cpus.take_seat() for _ in allowed]
+    first, second = cpus.take_seat(), cpus.take_seat()
     try:
-        taken = [seat.number for seat in seats if seat._fd is not None]
-        assert len(taken) == len(set(taken))
-        assert {seat.number for seat in seats} <= allowed
-        assert cpus.take_seat().number in allowed
+        assert first.is_held and not second.is_held and {first.number, second.number} <= allowed
+        program = "from grader.sandbox import cpus; seat = cpus.take_seat(); print(seat.number, seat.is_held)"
+        other = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+        number, is_held = other.stdout.split()
+        assert (int(number) != first.number and is_held == "True") or len(allowed) == 1
+        first.close()
+        third = cpus.take_seat()
+        assert third.is_held
+        third.close()
     finally:
-        for seat in seats:
-            seat.close()
+        first.close()
+        second.close()
 
 
 # --- the policy -------------------------------------------------------------------------------------------------------
