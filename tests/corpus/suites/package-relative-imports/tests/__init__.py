@@ -1,0 +1,1 @@
+"""A package, so that the same file name may occur in every folder."""

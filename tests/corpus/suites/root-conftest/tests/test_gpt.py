@@ -1,0 +1,2 @@
+def test_gpt(gpt, gpt_check, case):
+    gpt_check(gpt, case)
