@@ -1,4 +1,4 @@
-"""One processor for each sandbox, and for each submission one that no other holds while there are enough."""
+"""One processor for each sandbox, so that those at work at once share one only where there are too few."""
 
 from __future__ import annotations
 
@@ -26,35 +26,53 @@ class Seat:
             self._fd = None
 
 
-_last = Seat(None, None)  # of this process
+_first = Seat(None, None)  # of this process
 
 
 def take_seat() -> Seat:
-    """Give a sandbox a processor that no other of this user holds; where all are held, that of this process's last one.
+    """Give a sandbox a processor: one that no other of this user is on, while there are enough.
 
-    A process holds one at most: of a submission's two sandboxes, mostly one is at work, and were each to hold one, the
-    sandboxes of others would share what is left.
+    A process holds one of its own, and its second sandbox sits there too where no other is quite free: of a
+    submission's two, mostly one is at work, and were each to hold one, the first ones of others would share the rest.
     """
-    global _last
+    global _first
     if sys.platform != "linux":
         return Seat(None, None)
     numbers = sorted(os.sched_getaffinity(0))
     random.shuffle(numbers)
-    fds = ((number, _hold(number)) for number in numbers)
-    shared = numbers[0] if _last.number is None else _last.number
-    seat = next((Seat(number, fd) for number, fd in fds if fd is not None), Seat(shared, None))
-    if _last.is_held:
-        seat.close()
-    else:
-        _last = seat
-    return seat
+    if _first.is_held:
+        return _second_seat(numbers)
+    numbers.sort(key=_has_second)
+    fds = ((number, _hold(f"cpu{number}")) for number in numbers)
+    shared = numbers[0] if _first.number is None else _first.number
+    _first = next((Seat(number, fd) for number, fd in fds if fd is not None), Seat(shared, None))
+    return _first
 
 
-def _hold(number: int) -> int | None:
-    """Lock a processor's file; None where another sandbox has, or the file cannot be had."""
+def _second_seat(numbers: list[int]) -> Seat:
+    for number in numbers:
+        first, second = _hold(f"cpu{number}"), _hold(f"cpu{number}-second")
+        if first is not None:
+            os.close(first)
+            if second is not None:
+                return Seat(number, second)
+        if second is not None:
+            os.close(second)
+    return Seat(_first.number, None)
+
+
+def _has_second(number: int) -> bool:
+    fd = _hold(f"cpu{number}-second")
+    if fd is not None:
+        os.close(fd)
+    return fd is None
+
+
+def _hold(name: str) -> int | None:
+    """Lock a file that stands for a seat; None where another process has, or the file cannot be had."""
     import fcntl
 
-    path = Path(tempfile.gettempdir()) / f"grader-{os.getuid()}-cpu{number}"
+    path = Path(tempfile.gettempdir()) / f"grader-{os.getuid()}-{name}"
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError:  # another user's file of that name, or a full disk: then sharing is all there is

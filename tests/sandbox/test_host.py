@@ -153,24 +153,33 @@ def test_version_2_groups_are_made_where_controllers_are_handed_down(tmp_path: P
     assert cgroup._delegating(mount, "/user.slice/app.slice/term.scope") is None
 
 
-def test_submissions_at_once_hold_different_processors() -> None:
-    """Each process holds one for all of its sandboxes, another than others hold while there are enough, until the one
-    that it was taken for ends."""
-    allowed = os.sched_getaffinity(0)
+def seat_of_another_process() -> tuple[int, bool]:
+    """Take a seat in a process that ends at once; its number, and whether it was held."""
+    program = "import os; os.sched_getaffinity = lambda _: {0, 1}; from grader.sandbox import cpus; "
+    program += "seat = cpus.take_seat(); print(seat.number, int(seat.is_held))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    number, is_held = map(int, done.stdout.split())
+    return number, bool(is_held)
+
+
+def test_submissions_at_once_are_on_different_processors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A process's second sandbox keeps no other's first from a processor, and the next first one keeps away from it."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr(cpus, "_first", cpus.Seat(None, None))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     first, second = cpus.take_seat(), cpus.take_seat()
-    try:
-        assert first.is_held and not second.is_held and {first.number, second.number} <= allowed
-        program = "from grader.sandbox import cpus; seat = cpus.take_seat(); print(seat.number, seat.is_held)"
-        other = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-        number, is_held = other.stdout.split()
-        assert (int(number) != first.number and is_held == "True") or len(allowed) == 1
-        first.close()
-        third = cpus.take_seat()
-        assert third.is_held
-        third.close()
-    finally:
-        first.close()
-        second.close()
+    assert {first.number, second.number} == {0, 1} and first.is_held and second.is_held
+    for _ in range(5):
+        number, is_held = seat_of_another_process()
+        assert is_held and number == second.number
+    third = cpus.take_seat()
+    assert third.number == first.number and not third.is_held
+    first.close()
+    again = cpus.take_seat()
+    assert again.number == first.number and again.is_held
+    for seat in (second, third, again):
+        seat.close()
 
 
 # --- the policy -------------------------------------------------------------------------------------------------------
