@@ -227,9 +227,7 @@ class Soak:
         while (left := [*self._running(), *self._traces()]) and time.monotonic() < until:
             time.sleep(0.2)
         self.faults += [f"left behind: {trace}" for trace in left]
-        lying = [
-            path for path in self.tmp.rglob("*") if not re.fullmatch(rf"grader-{os.getuid()}(-cpu\d+)?", path.name)
-        ]
+        lying = [path for path in self.tmp.rglob("*") if not re.fullmatch(rf"grader-{os.getuid()}(-cpu.+)?", path.name)]
         lying += self.reports.rglob(".*")
         self.faults += [f"left behind: {path}" for path in lying]
         cards = {}

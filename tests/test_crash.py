@@ -94,7 +94,7 @@ class Run:
         """Give whatever is left, but for the locks on processors and a folder that is empty."""
         alive = [pid for pid in self.seen if name_of(pid) in {"bwrap", "python", "python3"}]
         files = [*self.reports.rglob(".*"), *self.tmp.rglob("*")]
-        lying = [path for path in files if not re.fullmatch(rf"grader-{os.getuid()}(-cpu\d+)?", path.name)]
+        lying = [path for path in files if not re.fullmatch(rf"grader-{os.getuid()}(-cpu.+)?", path.name)]
         return [*alive, *self.children(), *self.groups(), *self.containers(), *lying]
 
     def cards(self) -> dict[str, Outcome]:
