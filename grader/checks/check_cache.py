@@ -174,7 +174,7 @@ def check_chunked_decode_equals_forward(
         expect_close(got, want[:, chunks[0] :], atol, what, DECODED, evidence)
     case = draw.longest(positions)
     model = live_model(candidate, draw, once, case)
-    idx, changed = draw.alike(case.vocab, 2, LONGEST)
+    idx, changed = draw.alike(case.vocab, draw.integer(2, 4), LONGEST)
     want = own_logits(model, idx, changed, atol)
     got = model.decode_in_chunks(idx, CHUNKS)
     expect_close(got, want[:, CHUNKS[0] :], atol, f"a logit decoded in chunks {CHUNKS}", DECODED, evidence)
@@ -235,14 +235,15 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
     """The cache gives one (K, V) per layer, [B, H, T, d] in the model's dtype; it grows and keeps its prefix."""
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case)
-    idx, changed = draw.alike(case.vocab, case.batch, 12)
+    more = draw.integer(9, case.block - KEPT_TOKENS - 5)
+    idx, changed = draw.alike(case.vocab, case.batch, KEPT_TOKENS + 5 + more)
     with torch.no_grad():
         want, reference = case.reference().prefill(idx)
     said = model.fill(idx[:, :KEPT_TOKENS])
     after = expect_layout(model, KEPT_TOKENS, evidence)
     expect_not_swapped(after, reference)
     right = says(said, want[:, :KEPT_TOKENS])
-    for length, new in ((KEPT_TOKENS, 1), (KEPT_TOKENS + 1, 4)):
+    for length, new in ((KEPT_TOKENS, 1), (KEPT_TOKENS + 1, 4), (KEPT_TOKENS + 5, more)):
         if right:
             expect_own_values(after, reference)
         before = after
@@ -339,7 +340,8 @@ def check_rows_and_generations_do_not_mix(
     """Rows of a batch do not mix, and two generations in turn do not disturb each other."""
     case = draw.gpt(positions)
     model = wet_model(candidate, draw, case)
-    length, prompt = 11, 6
+    prompt = draw.integer(8, case.block - 5)
+    length = prompt + 5
     first, second, third, fourth = (draw.tokens(case.vocab, rows, length) for rows in (3, 3, 3, 2))
     first[:, prompt:] = first[:1, prompt:]  # the same tokens in each row
     second[:, prompt:] = first[:, prompt:]  # the same tokens after another prefix

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -24,75 +25,90 @@ SHORT = 64
 LONG = {1: (700, 920), 2: (400, 560)}  # tokens of a prefix, at the least and at the most, by rows
 HALF = {1: 500, 2: 280}  # tokens of a prompt, and as many new ones, where a short continuation does not settle it
 STEPS = [1] * 8  # tokens of the decode steps that are timed as one, so that a recompute now and then shows
-CHUNKED = [1, 2] * 4  # the same with chunks between, where those are right
+CHUNKS = 4  # that are timed as one as well, where they are right
 ROUNDING = 10  # tolerances
-TIMED = ((190, 256), (96, 128), (160, 256))  # sizes of products that are timed, at the least and at the most
+TIMED = ((190, 420), (96, 128), (160, 256))  # sizes of products that are timed, at the least and at the most
 MIDDLE = 0.8  # of the operands' sizes, about: products of such as have both signs cannot be summed without being made
 SIZES = {"vocab_size": 65, "block_size": LONGEST, "n_layer": 2, "n_head": 4}
 BY_ROWS = ("gpt.logits", "cache.prefill", "cache.decode", "cache.generate", "cache.batch")  # which ask several rows
 VerdictOf = Callable[[str], Verdict | None]
 
 
-def timed_case(draw: Draw, positions: str) -> tuple[GPTCase, dict[int, int]]:
-    """Draw the model that is timed, and how many tokens its prefixes have, by rows."""
-    config: dict[str, Any] = SIZES | {"n_embd": 8 * draw.untold(26, 32), "positions": positions}
-    lengths = {rows: draw.untold(*between) for rows, between in LONG.items()}
-    return GPTCase(config, draw.weights(config), 2), lengths
+@dataclass(frozen=True, eq=False)
+class Timed:
+    """A model that is timed, with how many rows, and how many tokens its prefixes have."""
+
+    case: GPTCase
+    reference: Any
+    rows: int
+    length: int
+
+    @classmethod
+    def draw(cls, draw: Draw, positions: str, rows: int) -> Timed:
+        config: dict[str, Any] = SIZES | {"n_embd": 8 * draw.untold(26, 32), "positions": positions}
+        case = GPTCase(config, draw.weights(config), 2)
+        return cls(case, case.reference(), rows, draw.untold(*LONG[min(rows, 2)]))
+
+
+def either_scheme(draw: Draw) -> list[str]:
+    """Give both schemes, in an order that nothing tells before: for one row, and for several."""
+    return ["learned", "rope"][:: draw.untold(0, 1) * 2 - 1]
 
 
 @criterion("cache.cost")
 def check_decode_step_is_linear(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, verdict_of: VerdictOf
 ) -> None:
-    """A token decoded after a long prefix, of one row or of two, alone or in a chunk, costs far less than a recompute
-    of that prefix, and its logits are right."""
-    case, lengths = timed_case(draw, "learned")
-    reference, clock = case.reference(), Clock(candidate)
-    prefix = {rows: draw.tokens(case.vocab, 2, length) for rows, length in lengths.items()}
+    """A token decoded after a long prefix, of one row or of several, alone or in a chunk, costs far less than a
+    recompute of that prefix, and its logits are right."""
+    clock, several = Clock(candidate), draw.untold(2, 4)
+    one, more = (Timed.draw(draw, way, rows) for way, rows in zip(either_scheme(draw), (1, several), strict=True))
+    prefixes = {timed: draw.tokens(timed.case.vocab, max(2, timed.rows), timed.length) for timed in (one, more)}
+    chunks = [draw.untold(2, 4)] * CHUNKS if verdict_of("cache.chunks") is Verdict.accepted else []
     evidence["cost"] = curve(
-        RemoteGPT(candidate, case), reference, clock, draw.tokens(case.vocab, 1, 4 * SHORT + 2), case.config
+        RemoteGPT(candidate, one.case), one.reference, clock, draw.tokens(one.case.vocab, 1, 4 * SHORT + 2), one.case
     )
-    told: list[tuple[int, Tensor, Tensor, Tensor]] = []  # rows, prefix and tokens, their logits, and the reference's
+    told: list[tuple[Timed, Tensor, Tensor, Tensor]] = []  # prefix and tokens, their logits, and the reference's
 
-    def pair(rows: int) -> float:
+    def pair(timed: Timed) -> float:
         """Decode, each token told after the last one's logits: what is known before can be prepared."""
-        model = RemoteGPT(candidate, case)  # anew: one that raised is gone with its process
+        model = RemoteGPT(candidate, timed.case)  # anew: one that raised is gone with its process
+        prefix = prefixes[timed][: timed.rows]
         tokens, logits = [], []
 
         def steps(sizes: list[int]) -> None:
             for size in sizes:
-                drawn = [draw.untold(0, case.vocab - 1) for _ in range(size)]
-                tokens.append(torch.tensor([drawn]).expand(rows, size))
+                drawn = [draw.untold(0, timed.case.vocab - 1) for _ in range(size)]
+                tokens.append(torch.tensor([drawn]).expand(timed.rows, size))
                 logits.append(model.decode(tokens[-1]))
 
-        timed = CHUNKED if rows > 1 and verdict_of("cache.chunks") is Verdict.accepted else STEPS
-        model.fill(prefix[rows][:rows])
+        model.fill(prefix)
         steps([1])
-        theirs = clock.remote(lambda: steps(timed)) / sum(timed)
-        whole = torch.cat([prefix[rows][:rows], *tokens], 1)
-        ours, known = timed_recompute(clock, reference, whole)
-        told.append((rows, whole, torch.cat(logits, 1), known))
-        return theirs / ours
+        theirs = [clock.remote(partial(steps, sizes)) / sum(sizes) for sizes in (STEPS, chunks) if sizes]
+        whole = torch.cat([prefix, *tokens], 1)
+        ours, known = timed_recompute(clock, timed.reference, whole)
+        told.append((timed, whole, torch.cat(logits, 1), known))
+        return max(theirs) / ours
 
     what = "a decode step over a recompute of its prefix"
-    pairs: list[Callable[[], float]] = [partial(pair, 1), if_served(partial(pair, 2), verdict_of)]
+    pairs: list[Callable[[], float]] = [partial(pair, one), if_served(partial(pair, more), verdict_of)]
     expect_ratios_below(rubric.tolerances.decode_cost_ratio, what, pairs, evidence)
     # Asked of another process, which was not told what the timed one said; and of every pair, or some could be wrong.
     candidate.enter("cache", {})
-    judge, atol = RemoteGPT(candidate, case), rubric.tolerances.logits_float32
-    agreed = True
-    for rows, whole, logits, known in told:  # of several rows the first: that rows do not mix is another claim
-        own = judge.forward(whole[:1])
-        what, after = "a logit of the timed steps", lengths[rows]
+    judges = {timed: RemoteGPT(candidate, timed.case) for timed in (one, more)}
+    atol, agreed = rubric.tolerances.logits_float32, True
+    for timed, whole, logits, known in told:  # of several rows the first: that rows do not mix is another claim
+        own = judges[timed].forward(whole[:1])
+        what, after = "a logit of the timed steps", timed.length
         expect_close(logits[:1], own[:, after:], atol, what, "[b, decoded t, v]", evidence)
-        agreed &= expect_no_other_model(candidate, draw, case, own, known[:1], atol, verdict_of)
+        agreed &= expect_no_other_model(candidate, draw, timed.case, own, known[:1], atol, verdict_of)
     if agreed:
         return  # the reference's logits depend on the prefix
-    rows, whole, *_ = told[0]
-    after, starts = lengths[rows], prefix[rows][:, None]  # of two prefixes
-    both = [judge.forward(torch.cat([start, whole[:1, after:]], 1))[:, after:] for start in starts]
+    timed, whole, *_ = told[0]
+    after, starts = timed.length, prefixes[timed][:2, None]  # of two prefixes
+    both = [judges[timed].forward(torch.cat([start, whole[:1, after:]], 1))[:, after:] for start in starts]
     expect(not torch.equal(*both), "forward's logits do not depend on the prefix, so a cache has nothing to save")
-    expect_depends_on("blocks.*.attn.qkv.weight", judge, draw)
+    expect_depends_on("blocks.*.attn.qkv.weight", judges[timed], draw)
 
 
 def timed_recompute(clock: Clock, reference: Any, idx: Tensor) -> tuple[float, Tensor]:
@@ -151,9 +167,9 @@ def if_served(pair: Callable[[], float], verdict_of: VerdictOf) -> Callable[[], 
     return ratio
 
 
-def curve(model: RemoteGPT, reference: Any, clock: Clock, idx: Tensor, config: dict[str, Any]) -> Evidence:
+def curve(model: RemoteGPT, reference: Any, clock: Clock, idx: Tensor, case: GPTCase) -> Evidence:
     """Measure a cached and an uncached step of the submission, and a cached one of the reference, at three lengths."""
-    lengths = [SHORT // 4, SHORT, 4 * SHORT]
+    lengths, config = [SHORT // 4, SHORT, 4 * SHORT], case.config
     cost: dict[str, list[float]] = {"cached_ms": [], "uncached_ms": [], "reference_ms": []}
     for length in lengths:
         model.fill(idx[:, :length], "curve")
@@ -174,45 +190,46 @@ def check_cached_generation_is_linear(
 ) -> None:
     """A token of generate(use_cache=True), of one row or of two, costs far less than a recompute of its prefix, and the
     tokens are right."""
-    case, lengths = timed_case(draw, "rope")
-    reference, clock = case.reference(), Clock(candidate)
-    often = {1: draw.untold(70, 100), 2: draw.untold(30, 40)}  # new tokens, by rows
-    made: list[tuple[int, Tensor, Tensor]] = []  # tokens of a prompt, all tokens, and the reference's logits of them
-    threshold = rubric.tolerances.decode_cost_ratio
+    clock, threshold = Clock(candidate), rubric.tolerances.decode_cost_ratio
+    one, two = (Timed.draw(draw, way, rows) for rows, way in enumerate(either_scheme(draw), 1))
+    often = {one: draw.untold(70, 100), two: draw.untold(30, 40)}  # new tokens
+    made: list[tuple[Timed, int, Tensor, Tensor]] = []  # tokens of a prompt, all tokens, and the reference's logits
 
-    def run(model: RemoteGPT, rows: int, length: int, new: int) -> tuple[float, float]:
+    def run(model: RemoteGPT, timed: Timed, length: int, new: int) -> tuple[float, float]:
         """Generate after a prompt: the seconds that it took, and those of a recompute of a token's prefix."""
-        prompt = draw.apart().tokens(case.vocab, rows, length)
+        prompt = draw.apart().tokens(timed.case.vocab, timed.rows, length)
         told: list[Tensor] = []
         theirs = clock.remote(lambda: told.append(model.generate(prompt, new, use_cache=True).tokens))
-        ours, known = timed_recompute(clock, reference, told[0][:, :-1])
-        made.append((length, told[0], known))
+        ours, known = timed_recompute(clock, timed.reference, told[0][:, :-1])
+        made.append((timed, length, told[0], known))
         return theirs, ours * (length + new / 2) / (length + new)
 
-    def pair(rows: int) -> float:
-        model = RemoteGPT(candidate, case)  # anew: one that raised is gone with its process
-        model.generate(draw.tokens(case.vocab, 1, SHORT), 2, use_cache=True)
-        length, new = lengths[rows], often[rows]
-        whole, recompute = run(model, rows, length, new)
+    def pair(timed: Timed) -> float:
+        model = RemoteGPT(candidate, timed.case)  # anew: one that raised is gone with its process
+        model.generate(draw.tokens(timed.case.vocab, 1, SHORT), 2, use_cache=True)
+        length, new, half_way = timed.length, often[timed], HALF[timed.rows]
+        whole, recompute = run(model, timed, length, new)
         if (ratio := whole / new / recompute) < threshold / FAR:
             return ratio  # with all that the prompt costs: far below already
         # A prompt may be taken in a token at a time. What comes after it may not: fail by that, but pass by the whole.
-        half, _ = run(model, rows, length, new // 2)
+        half, _ = run(model, timed, length, new // 2)
         if (ratio := (whole - half) / (new - new // 2) / recompute) > threshold:
             return ratio
         # After a prompt as long as what follows, that is two steps for each token.
-        whole, recompute = run(model, rows, HALF[rows], HALF[rows])
-        return whole / HALF[rows] / recompute
+        whole, recompute = run(model, timed, half_way, half_way)
+        return whole / half_way / recompute
 
     what = "a token of cached generation over a recompute"
-    pairs: list[Callable[[], float]] = [if_served(partial(pair, 2), verdict_of), partial(pair, 1)]  # the shorter first
+    # The shorter first.
+    pairs: list[Callable[[], float]] = [if_served(partial(pair, two), verdict_of), partial(pair, one)]
     expect_ratios_below(threshold, what, pairs, evidence)
     candidate.enter("cache", {})  # another process, which was not told what the timed one said; and of every pair
-    judge = RemoteGPT(candidate, case)
-    for prompt, tokens, known in made:  # of several rows the first: that rows do not mix is another claim
-        own = judge.forward(tokens[:1, :-1])
+    judges = {timed: RemoteGPT(candidate, timed.case) for timed in (one, two)}
+    atol = rubric.tolerances.logits_float32
+    for timed, prompt, tokens, known in made:  # of several rows the first: that rows do not mix is another claim
+        own = judges[timed].forward(tokens[:1, :-1])
         expect_chosen(own, tokens[:1], prompt)
-        expect_no_other_model(candidate, draw, case, own, known[:1], rubric.tolerances.logits_float32, verdict_of)
+        expect_no_other_model(candidate, draw, timed.case, own, known[:1], atol, verdict_of)
 
 
 def expect_chosen(own: Tensor, tokens: Tensor, prompt: int) -> None:
@@ -231,14 +248,14 @@ def expect_chosen(own: Tensor, tokens: Tensor, prompt: int) -> None:
 def check_time_is_near_torchs_own(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
     """Forward and backward take at most three times as long as torch's own, side by side; their values are right."""
     (m, k, n), (p, q, r), (s, t, u) = ([draw.untold(*between) for _ in range(3)] for between in TIMED)
-    shapes: list[tuple[Shape, Shape]] = [((m, k), (k, n)), ((4, p, q), (4, q, r)), ((s, t), (t, u))]
+    products: list[tuple[Shape, Shape, torch.dtype]] = [
+        ((m, k), (k, n), torch.float32),
+        ((4, p, q), (4, q, r), torch.float32),
+        ((s, t), (t, u), torch.float64),
+    ]
     operands = [
-        (
-            draw.normal(*a, dtype=torch.float32),
-            draw.normal(*b, dtype=torch.float32),
-            upstream(draw, a, b, torch.float32),
-        )
-        for a, b in shapes
+        (draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype), upstream(draw, a, b, dtype))
+        for a, b, dtype in products
         for _ in range(2)
     ]
     tensors = {f"{name}{i}": t for i, row in enumerate(operands) for name, t in zip(("A", "B", "dC"), row, strict=True)}
@@ -278,9 +295,9 @@ def check_time_is_near_torchs_own(candidate: Candidate, draw: Draw, rubric: Rubr
     _, out = candidate.call("fetch")
     for i, row in enumerate(results):
         for name, want in zip(("C", "dA", "dB"), row, strict=True):
-            got = tensor_of(out, f"{name}{i}", f"the timed {name}", tuple(want.shape), want.dtype)
-            expect_close(got, want, 1e-2, f"the timed {name}")
-    evidence["detail"] = f"{len(operands)} products, {jsonable([list(a) for a, _ in shapes])}"
+            got = tensor_of(out, f"{name}{i}", f"the timed {name}", tuple(want.shape))
+            expect_close(got.to(want.dtype), want, 1e-2, f"the timed {name}")
+    evidence["detail"] = f"{len(operands)} products, {jsonable([list(a) for a, *_ in products])}"
 
 
 def are_near(theirs: Any, ours: list[list[float]]) -> bool:

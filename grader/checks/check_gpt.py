@@ -227,8 +227,9 @@ def check_long_sequences_equal_the_reference(
     logits still equal the reference's."""
     case = draw.longest(positions)
     model = RemoteGPT(candidate, case)
-    for length in (65, 129, draw.integer(66, 300), draw.integer(301, 1000), LONGEST):
-        idx = draw.tokens(case.vocab, 1, length)
+    far = [(1, length) for length in (65, 129, draw.integer(66, 300), draw.integer(301, 1000), LONGEST)]
+    for rows, length in (*far, (draw.integer(3, 6), draw.integer(340, 1000))):
+        idx = draw.tokens(case.vocab, rows, length)
         what = f"a logit of {length} tokens"
         got, want = model.forward(idx), logits_of(case, idx)
         expect_close(got, want, rubric.tolerances.logits_float32, what, "[b, t, v]", evidence)
@@ -344,7 +345,7 @@ def check_dropout_is_gated_by_mode(
     """Eval logits with dropout equal those without; two train passes differ, as much as dropout makes them; without
     dropout train equals eval."""
     case = draw.gpt(positions)
-    idx = draw.tokens(case.vocab, case.batch, 16)
+    idx = draw.tokens(case.vocab, case.batch, draw.integer(17, case.block))
     dry, wet, moist = (RemoteGPT(candidate, case, dropout=p) for p in (0.0, 0.3, 0.1))
     plain = dry.forward(idx)
     expect_finite(plain, "forward's logits")
@@ -384,11 +385,11 @@ def check_generate_is_deterministic_and_restores_modes(
     """generate gives the same tokens in whatever mode, and leaves every module's mode, grad mode and dropout alone."""
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case, dropout=0.5)
-    idx = draw.tokens(case.vocab, case.batch, 9)
+    idx, new = draw.tokens(case.vocab, case.batch, 9), draw.integer(9, 20)
     runs = []
     for mode, grad_mode in (("eval", True), ("train", True), ("train", False), ("mixed", True), ("inner", True)):
         candidate.seed = draw.untold(1, 2**31)
-        made = model.generate(idx, 8, use_cache=False, mode=mode, grad_mode=grad_mode)
+        made = model.generate(idx, new, use_cache=False, mode=mode, grad_mode=grad_mode)
         expect_restored(made, f"generate from {mode} mode")
         runs.append(made.tokens)
     for again in runs[1:]:
@@ -445,12 +446,13 @@ def expect_mode_acts(model: RemoteGPT, draw: Draw, idx: Tensor, use_cache: bool)
 def check_cached_generate_is_deterministic_and_restores_modes(candidate: Candidate, draw: Draw, positions: str) -> None:
     """With a cache, too, generate gives the same tokens in whatever mode, and leaves modes and dropout alone."""
     case = draw.gpt(positions)
-    idx = draw.tokens(case.vocab, case.batch, 9)
+    idx, new = draw.tokens(case.vocab, case.batch, 9), draw.integer(9, 20)
 
     def made(mode: str, may_raise: bool = False) -> Generated:
         """From a fresh model, which has nothing left from a run before."""
         candidate.seed = draw.untold(1, 2**31)
-        return RemoteGPT(candidate, case, dropout=0.5).generate(idx, 8, use_cache=True, mode=mode, may_raise=may_raise)
+        model = RemoteGPT(candidate, case, dropout=0.5)
+        return model.generate(idx, new, use_cache=True, mode=mode, may_raise=may_raise)
 
     try:
         runs = {"eval": made("eval", may_raise=True)}

@@ -119,13 +119,7 @@ def expect_values(candidate: Candidate, draw: Draw, combiner: Combiner, n: int, 
 
     Rows that lie transposed in memory may be refused: that is raised, and the process goes on.
     """
-    xs = draw.tokens(PRIME**2 if combiner.kind == "packed" else PRIME, n, *combiner.row).to(combiner.dtype)
-    if combiner.kind == "sums":
-        xs = xs * TINY
-    if combiner.kind == "alike":
-        xs = draw.tokens(2, *xs.shape).bool()
-    if combiner.kind == "tropical":
-        xs = torch.where(draw.tokens(4, *xs.shape) == 0, -torch.inf, xs)
+    xs = rows_of(draw, combiner, n)
     got, unchanged = scan(candidate, xs, combiner, transposed=transposed)
     expect(unchanged, f"inclusive_scan changed xs (n = {n})")
     want = reference_module("scan").inclusive_scan(xs, combiner.combine)
@@ -141,20 +135,37 @@ def expect_values(candidate: Candidate, draw: Draw, combiner: Combiner, n: int, 
     return len(combiner.calls)
 
 
+def rows_of(draw: Draw, combiner: Combiner, n: int) -> Tensor:
+    """Draw n rows [n, ...] that a combiner is for."""
+    xs = draw.tokens(PRIME**2 if combiner.kind == "packed" else PRIME, n, *combiner.row).to(combiner.dtype)
+    if combiner.kind == "sums":
+        return xs * TINY
+    if combiner.kind == "alike":
+        return draw.tokens(2, *xs.shape).bool()
+    if combiner.kind == "tropical":
+        return torch.where(draw.tokens(4, *xs.shape) == 0, -torch.inf, xs)
+    return xs
+
+
 @criterion("scan.steps")
 def check_scan_takes_logarithmic_steps(candidate: Candidate, draw: Draw, evidence: Evidence) -> None:
     """The scan takes ceil(log2 n) steps with offsets 1, 2, 4, ..., each on whole slices."""
     some = (1, 2, 5, 9, 32, draw.integer(10, 60), draw.integer(61, 600))
+    few = (5, draw.integer(10, 200))
     for kind, row, dtype, lengths in (
-        ("labels", (2,), torch.int64, (*LENGTHS, draw.integer(34, 60), draw.integer(130, 700))),
+        ("labels", (2,), torch.int64, (*LENGTHS, draw.integer(34, 60), draw.integer(130, 1000))),
         ("affine", (2,), torch.int64, some),
         ("matrices", (2, 2), torch.int64, some),
         ("packed", (), torch.int64, some),
         ("packed", (), torch.float64, some),
+        ("sums", (draw.integer(1, 4),), torch.float64, few),
+        ("sums", (draw.integer(1, 4),), torch.float32, few),
+        ("tropical", (2, 2), torch.float64, few),
+        ("alike", (draw.integer(5, 7),), torch.bool, few),
     ):
         for n in lengths:
             combiner = Combiner(kind, row, dtype)
-            xs = draw.tokens(PRIME**2 if kind == "packed" else PRIME, n, *row).to(dtype)
+            xs = rows_of(draw, combiner, n)
             ys, _ = scan(candidate, xs, combiner)
             expect_steps(n, combiner, evidence if kind == "labels" else {})
             expect_offsets(n, xs, combiner)

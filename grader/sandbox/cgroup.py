@@ -219,7 +219,11 @@ def _remove(folder: Path) -> None:
 
 
 def _places() -> dict[str, _Place]:
-    """Give where memory, pids and cpu groups can be made: below our own in version 1, beside or above it in 2."""
+    """Give where memory, pids and cpu groups can be made: below our own in version 1, beside or above it in 2.
+
+    In 1 the share of the processors is a controller of its own: without a group there, each session that a submission
+    starts would have as much of them as another submission has in all.
+    """
     if sys.platform != "linux":
         return {}
     mounts = _mounts()
@@ -227,7 +231,7 @@ def _places() -> dict[str, _Place]:
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(",") if controllers else []:
-            kind = {"memory": "memory", "pids": "pids", "cpuacct": "cpu"}.get(controller)
+            kind = {"memory": "memory", "pids": "pids", "cpuacct": "cpu", "cpu": "share"}.get(controller)
             folder = _below(mounts[controller], path) if controller in mounts else None
             if kind and folder and os.access(folder, os.W_OK):
                 places[kind] = _Place(folder, 1)
