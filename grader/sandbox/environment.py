@@ -41,7 +41,7 @@ def interpreter() -> tuple[str, list[str]]:
         args += ["--ro-bind", inside, inside]
         libraries = [(Path("/usr/lib"), "/usr/lib"), (Path("/usr/lib64"), "/usr/lib64")]
     else:
-        # Under a name of its own, so that the path tells nothing of the host's homes.
+        # Under a name of its own, so that what a submission prints of it tells nothing of the host's homes.
         inside = f"{PYTHON}/bin/python3"
         args += ["--ro-bind", str(binary), inside, "--setenv", "LD_LIBRARY_PATH", f"{PYTHON}/lib"]
         libraries = [(prefix / name, f"{PYTHON}/{name}") for name in ("lib", "lib64")]
