@@ -12,7 +12,7 @@ import pytest
 from rooms import a_room, read_until, run_to_end
 
 from grader.models import Limits
-from grader.sandbox import choose, promises
+from grader.sandbox import choose, cpus, promises
 from grader.sandbox.base import SPARE_PROCESSES, Sandbox, SandboxGone
 
 
@@ -201,3 +201,31 @@ def test_all_limits_hold_here(sandbox: Sandbox) -> None:
     """On the machines that test this project nothing is best effort."""
     with a_room(sandbox, "input()") as room:
         assert room.best_effort == ()
+
+
+SESSIONS = """
+import os
+for _ in range(30):
+    if os.fork() == 0:
+        os.setsid()
+        while True: pass
+os.write(1, b"ready")
+os.wait()
+"""
+ALONE = "import os; os.write(1, b'ready')\nwhile True: pass"
+
+
+def test_many_sessions_of_one_sandbox_do_not_outweigh_another(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel may give each session an equal share of a processor; sandboxes have it by sandbox."""
+    number = min(os.sched_getaffinity(0))
+    monkeypatch.setattr(cpus, "take_seat", lambda: cpus.Seat(number, None))
+    with a_room(sandbox, SESSIONS) as many, a_room(sandbox, ALONE) as one:
+        for room in (many, one):
+            read_until(room, b"ready")
+        before = [room.usage().cpu_s for room in (many, one)]
+        time.sleep(3)
+        after = [room.usage().cpu_s for room in (many, one)]
+    many_s, one_s = (b - a for a, b in zip(before, after, strict=True) if a is not None and b is not None)
+    assert many_s < 5 * one_s, f"{many_s:.2f} s beside {one_s:.2f} s"
