@@ -64,7 +64,7 @@ def check_decode_step_is_linear(
     clock, several = Clock(candidate), draw.untold(2, 4)
     one, more = (Timed.draw(draw, way, rows) for way, rows in zip(either_scheme(draw), (1, several), strict=True))
     prefixes = {timed: draw.tokens(timed.case.vocab, max(2, timed.rows), timed.length) for timed in (one, more)}
-    chunks = [draw.untold(2, 4)] * CHUNKS if verdict_of("cache.chunks") is Verdict.accepted else []
+    chunks = [draw.untold(2, 3)] * CHUNKS if verdict_of("cache.chunks") is Verdict.accepted else []
     evidence["cost"] = curve(
         RemoteGPT(candidate, one.case), one.reference, clock, draw.tokens(one.case.vocab, 1, 4 * SHORT + 2), one.case
     )
