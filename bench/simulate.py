@@ -20,7 +20,7 @@ DAYS = 14  # the window; the deadline is at its end
 LAST_DAY = 0.5  # share of all submissions that come on it
 RISE_H = 4.0  # on the last day the rate grows by e in this time
 # Seconds of one slot while both processors of a node are busy: right, wrong and hanging submissions (bench/README.md).
-SERVICE_S = (13.1, 13.6, 14.2, 13.4, 12.9, 15.0, 9.8, 11.2, 7.5, 6.1, 13.3, 13.9, 12.5, 14.8, 10.4, 13.0, 13.7, 60.0)
+SERVICE_S = (12.4, 14.3, 10.9, 10.4, 10.6, 14.7, 15.3, 15.4, 13.9, 9.2, 13.7, 6.5, 20.8, 6.8, 11.0, 0.5, 20.0, 0.5)
 COLD_S = 2.4  # of processor time: interpreter and torch of a judge that is not forked from one that has them
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from grader.models import Limits
 
-JUDGE_MIB = 512
+JUDGE_MIB = 640
 SANDBOXES = 2  # of one submission: its parts, and its tests
 # Of all that runs here, as the kernel tells it inside a container; v2 and v1.
 MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))

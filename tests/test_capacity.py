@@ -16,8 +16,8 @@ from grader.models import Limits
     [
         (None, 4, "4 processors"),  # a system that does not tell
         (100_000, 4, "4 processors"),
-        (2 * 2560, 2, "5,120 MiB are free, and each may take 2,560 (limits.memory_mib is 1,024)"),
-        (3 * 2560 - 1, 2, "2,560"),
+        (2 * 2688, 2, "5,376 MiB are free, and each may take 2,688 (limits.memory_mib is 1,024)"),
+        (3 * 2688 - 1, 2, "2,688"),
         (700, 1, "700 MiB are free"),  # one always runs: its sandbox's own limit holds it
     ],
 )
