@@ -65,9 +65,8 @@ def check_decode_step_is_linear(
     one, more = (Timed.draw(draw, way, rows) for way, rows in zip(either_scheme(draw), (1, several), strict=True))
     prefixes = {timed: draw.tokens(timed.case.vocab, max(2, timed.rows), timed.length) for timed in (one, more)}
     chunks = [draw.untold(2, 3)] * CHUNKS if verdict_of("cache.chunks") is Verdict.accepted else []
-    evidence["cost"] = curve(
-        RemoteGPT(candidate, one.case), one.reference, clock, draw.tokens(one.case.vocab, 1, 4 * SHORT + 2), one.case
-    )
+    idx = draw.tokens(one.case.vocab, 1, 4 * SHORT + 2)
+    evidence["cost"] = curve(RemoteGPT(candidate, one.case), one.reference, clock, idx)
     told: list[tuple[Timed, Tensor, Tensor, Tensor]] = []  # prefix and tokens, their logits, and the reference's
 
     def pair(timed: Timed) -> float:
@@ -167,9 +166,9 @@ def if_served(pair: Callable[[], float], verdict_of: VerdictOf) -> Callable[[], 
     return ratio
 
 
-def curve(model: RemoteGPT, reference: Any, clock: Clock, idx: Tensor, case: GPTCase) -> Evidence:
+def curve(model: RemoteGPT, reference: Any, clock: Clock, idx: Tensor) -> Evidence:
     """Measure a cached and an uncached step of the submission, and a cached one of the reference, at three lengths."""
-    lengths, config = [SHORT // 4, SHORT, 4 * SHORT], case.config
+    lengths, config = [SHORT // 4, SHORT, 4 * SHORT], model.case.config
     cost: dict[str, list[float]] = {"cached_ms": [], "uncached_ms": [], "reference_ms": []}
     for length in lengths:
         model.fill(idx[:, :length], "curve")
