@@ -14,7 +14,8 @@ from torch import Tensor
 from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
-from grader.checks.check_gpt import STEADY, UNUSUAL, Once, expect_moves, expect_sees_prefix, two_passes, unusual
+from grader.checks.check_generate import expect_moves
+from grader.checks.check_gpt import STEADY, UNUSUAL, Once, expect_sees_prefix, two_passes, unusual
 from grader.checks.expect import expect, expect_close, expect_finite, wrong
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric

@@ -1,0 +1,269 @@
+"""Claims about generation without a cache: which token, which window, which mode, and what it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from pydantic import JsonValue
+from torch import Tensor
+
+from grader import fixtures
+from grader.candidate import Candidate, CandidateFault
+from grader.checks import both_schemes, criterion
+from grader.checks.cases import Draw, GPTCase
+from grader.checks.check_gpt import MANY_TOKENS, NOISE, STEADY, Once, expect_dropout, logits_of, two_passes
+from grader.checks.expect import expect, expect_close, expect_finite, expect_tokens, wrong
+from grader.checks.remote import Generated, RemoteGPT
+from grader.models import Evidence, jsonable
+
+TEXT = 18  # characters of each golden text that are generated: enough to read
+SAME = 1e-3  # what one computation done twice may differ by, relative to its largest entry: rounding
+TIE = 4e-3  # two best logits of a fresh model nearer than this are drawn again
+
+
+@criterion("gpt.mode")
+@both_schemes
+def check_generate_is_deterministic_and_restores_modes(
+    candidate: Candidate, draw: Draw, once: Once, positions: str
+) -> None:
+    """generate gives the same tokens in whatever mode, and leaves every module's mode, grad mode and dropout alone."""
+    case = draw.gpt(positions)
+    model = RemoteGPT(candidate, case, dropout=0.5)
+    idx, new = draw.tokens(case.vocab, case.batch, 9), draw.integer(9, 20)
+    runs = []
+    for mode, grad_mode in (("eval", True), ("train", True), ("train", False), ("mixed", True), ("inner", True)):
+        candidate.seed = draw.untold(1, 2**31)
+        made = model.generate(idx, new, use_cache=False, mode=mode, grad_mode=grad_mode)
+        expect_restored(made, f"generate from {mode} mode")
+        runs.append(made.tokens)
+    for again in runs[1:]:
+        expect_tokens(again, runs[0], "generate in another mode")
+    once(("moves", positions), lambda: expect_moves(model, case, draw))
+    expect_mode_acts(model, draw, idx, use_cache=False)
+    try:
+        model.generate(idx, 0, use_cache=False, may_raise=True)
+    except CandidateFault:
+        return  # that the prompt comes back is gpt.greedy's claim
+    expect_restored(model.generate(idx, 0, use_cache=False, mode="train"), "generate of 0 tokens")
+
+
+@criterion("gpt.mode")
+@both_schemes
+def check_generate_leaves_a_model_that_can_be_trained(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """A model whose first call was generate has the gradients of one that has not generated."""
+    case = draw.gpt(positions)
+    idx = draw.tokens(case.vocab, case.batch, 9)
+    try:
+        want = RemoteGPT(candidate, case).gradients(idx)
+    except CandidateFault:
+        return  # that there are gradients is gpt.loss's claim
+    model = RemoteGPT(candidate, case)
+    model.generate(idx, 1, use_cache=False)
+    got = model.gradients(idx)
+    if want is None or got is None:
+        expect(want is None, "the loss of a model that has generated has no gradient")
+        return
+    for name, gradient in want.items():
+        expect_finite(gradient, f"the gradient by {name}")
+        atol = SAME * (float(gradient.abs().max()) + NOISE)
+        expect_close(got[name], gradient, atol, f"the gradient by {name} of a model that has generated")
+
+
+def expect_restored(made: Generated, what: str) -> None:
+    expect(made.modes_changed == 0, f"{what} leaves {made.modes_changed} modules in another mode")
+    expect(not made.grad_mode_changed, f"{what} changes grad mode")
+
+
+def expect_mode_acts(model: RemoteGPT, draw: Draw, idx: Tensor, use_cache: bool) -> None:
+    """Demand that dropout acts after generate as it did before: what a module says of its mode could be said only."""
+    for mode in ("eval", "train"):
+        model.generate(idx, 2, use_cache=use_cache, mode=mode)
+        if mode == "train":
+            expect_dropout(model, draw, idx, "after generate in train mode,", train=None)
+        else:
+            one, two = two_passes(model, draw, idx, train=None)
+            expect_close(one, two, STEADY, "after generate in eval mode a logit of another pass")
+
+
+@criterion("gpt.mode")
+@both_schemes
+def check_cached_generate_is_deterministic_and_restores_modes(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """With a cache, too, generate gives the same tokens in whatever mode, and leaves modes and dropout alone."""
+    case = draw.gpt(positions)
+    idx, new = draw.tokens(case.vocab, case.batch, 9), draw.integer(9, 20)
+
+    def made(mode: str, may_raise: bool = False) -> Generated:
+        """From a fresh model, which has nothing left from a run before."""
+        candidate.seed = draw.untold(1, 2**31)
+        model = RemoteGPT(candidate, case, dropout=0.5)
+        return model.generate(idx, new, use_cache=True, mode=mode, may_raise=may_raise)
+
+    try:
+        runs = {"eval": made("eval", may_raise=True)}
+    except CandidateFault:
+        return  # that there is a cache, and what it makes of the tokens, is its own claim
+    runs |= {mode: made(mode) for mode in ("train", "mixed", "inner")}
+    for mode, run in runs.items():
+        expect_restored(run, f"cached generate from {mode} mode")
+        expect_tokens(run.tokens, runs["eval"].tokens, f"cached generate from {mode} mode")
+    expect_mode_acts(RemoteGPT(candidate, case, dropout=0.5), draw, idx, use_cache=True)
+
+
+def expect_moves(model: RemoteGPT, case: GPTCase, draw: Draw) -> None:
+    """Demand that what generate appends follows prompt and weights where the model's own logits do: canned tokens
+    earn nothing, and a live model that says the same to everything is another claim's concern."""
+    prompts = draw.tokens(case.vocab, 6, 1, 6)  # each by itself: that rows do not mix is another claim
+
+    def appended(model: RemoteGPT) -> list[Tensor]:
+        return [model.generate(idx, 6, use_cache=False).tokens[:, 6:] for idx in prompts]
+
+    def best(model: RemoteGPT) -> list[int]:
+        return [int(model.forward(idx)[0, -1].argmax()) for idx in prompts]
+
+    before = appended(model)
+    if all(torch.equal(one, before[0]) for one in before):
+        expect(len(set(best(model))) == 1, "generate appends the same tokens to every prompt, whatever the logits say")
+    other = RemoteGPT(model.candidate, replace(case, weights=draw.weights(case.config)))
+    if all(torch.equal(one, two) for one, two in zip(before, appended(other), strict=True)):
+        expect(best(model) == best(other), "generate appends the same tokens whatever the weights")
+
+
+@criterion("gpt.greedy")
+@both_schemes
+def check_trained_model_writes_the_expected_text(
+    candidate: Candidate, evidence: Evidence, positions: Literal["learned", "rope"]
+) -> None:
+    """The trained checkpoint's greedy text equals the expected text."""
+    checkpoint = fixtures.load(positions)
+    case = GPTCase(dict(checkpoint.config), dict(checkpoint.weights), 1)
+    model = RemoteGPT(candidate, case)
+    for start, end, texts in together(checkpoint.prompts):
+        idx = torch.tensor([checkpoint.encode(text[:start]) for text in texts])
+        tokens = model.generate(idx, end - start, use_cache=False, strict_dtype=True).tokens
+        for row, text in zip(tokens.tolist(), texts, strict=True):
+            prompt, expected, actual = text[:start], text[start:end], checkpoint.decode(row[start:])
+            strip: Evidence = {"prompt": prompt, "expected": expected, "actual": actual, "first_wrong": None}
+            if actual == expected:
+                evidence.setdefault("tokens", strip)
+                continue
+            at = next(i for i, (a, b) in enumerate(zip(actual, expected, strict=True)) if a != b)
+            strip |= {"first_wrong": at, "top2": best_two(model, checkpoint, prompt + expected[:at])}
+            raise wrong(
+                f"the text after {prompt[-24:]!r} leaves the expected one at character {at + 1}: "
+                f"{actual[max(0, at - 12) : at + 12]!r}, expected {expected[max(0, at - 12) : at + 12]!r}",
+                tokens=strip,
+            )
+
+
+def together(prompts: Iterable[fixtures.Prompt]) -> Iterator[tuple[int, int, list[str]]]:
+    """Give start, end and whole texts of each batch: every point on a greedy path is a prompt as well, so paths of
+    about the same length are taken up where the longest prompt ends."""
+    start, end, texts = 0, 0, list[str]()
+    for prompt in sorted(prompts, key=lambda prompt: len(prompt.prompt)):
+        text = prompt.prompt + prompt.expected
+        if texts and min(end, len(text)) - len(prompt.prompt) < TEXT:
+            yield start, min(end, start + TEXT), texts
+            texts = []
+        start, end = len(prompt.prompt), min(end, len(text)) if texts else len(text)
+        texts.append(text)
+    if texts:
+        yield start, min(end, start + TEXT), texts
+
+
+def best_two(model: RemoteGPT, checkpoint: fixtures.Checkpoint, text: str) -> list[JsonValue]:
+    """Give the two best next tokens by the submission's own logits: only explains, so a fault here is swallowed."""
+    try:
+        logits = model.forward(torch.tensor([checkpoint.encode(text)[-model.case.block :]]))[0, -1]
+    except CandidateFault:
+        return []
+    top = logits.topk(2)
+    return [
+        {"token": checkpoint.decode([i]), "logit": jsonable(x)}
+        for x, i in zip(top.values.tolist(), top.indices.tolist(), strict=True)
+    ]
+
+
+@criterion("gpt.greedy")
+@both_schemes
+def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """On fresh weights greedy generation gives the reference's tokens, the first and the last of the vocabulary like
+    any other; max_new_tokens=0 gives the prompt back."""
+    case, idx, want = with_end_tokens(*without_ties(draw, positions, length=8, new=26), start=10)
+    model = RemoteGPT(candidate, case)
+    got = model.generate(idx, 26, use_cache=False, strict_dtype=True).tokens
+    expect_tokens(got, want, "greedy generation")
+    rows = draw.integer(3, 8)
+    got = model.generate(idx.repeat(rows, 1), 5, use_cache=False, strict_dtype=True).tokens
+    expect_tokens(got, want[:, : 8 + 5].repeat(rows, 1), f"greedy generation of {2 * rows} rows")
+    model.generate(idx, 0, use_cache=False, strict_dtype=True)
+    # Far on: a small model, for one that is right may go from query to query in Python.
+    many = draw.integer(50, 200)
+    case = draw.gpt(positions, block_size=8 + many, n_layer=2, n_head=2, n_embd=20)
+    idx = draw.tokens(case.vocab, 1, 8)
+    got = RemoteGPT(candidate, case).generate(idx, many, use_cache=False, strict_dtype=True).tokens
+    expect_best(case, got, start=8)
+    case, idx, want = without_ties(draw, positions, length=5, new=5, vocab_size=MANY_TOKENS)
+    got = RemoteGPT(candidate, case).generate(idx, 5, use_cache=False, strict_dtype=True).tokens
+    expect_tokens(got, want, f"greedy generation from a vocabulary of {MANY_TOKENS:,}")
+
+
+@criterion("gpt.window")
+@both_schemes
+def check_window_slides_past_block_size(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """Past block_size each step sees the last block_size tokens, positions counted from 0 in that window."""
+    block = draw.integer(33, 130)
+    # One prompt that fills the window on the way, one that is longer than it, and a longer window.
+    for length, new, size in ((9, 13, 11), (15, 13, 11), (block - 2, 6, block)):
+        case, idx, want = without_ties(draw, positions, length=length, new=new, block_size=size)
+        got = RemoteGPT(candidate, case).generate(idx, new, use_cache=False).tokens
+        expect_tokens(got, want, f"generation past block_size {size} from {length} tokens")
+
+
+def without_ties(draw: Draw, positions: str, length: int, new: int, **changes: Any) -> tuple[GPTCase, Tensor, Tensor]:
+    """Draw a case whose greedy path, by the reference in float64, crosses no near tie: case, prompt and path."""
+    while True:
+        case = draw.gpt(positions, **changes)
+        idx = draw.tokens(case.vocab, 2, length)
+        path = greedy_path(case, idx, new)
+        if path is not None:
+            return case, idx, path
+
+
+def with_end_tokens(case: GPTCase, idx: Tensor, path: Tensor, start: int) -> tuple[GPTCase, Tensor, Tensor]:
+    """Rename tokens so that the first row's path has token 0 from `start` on and, where it says two, the last one."""
+    said = sorted(set(path[0, start:].tolist()))
+    name = torch.arange(case.vocab)
+    for new, old in ((0, said[0]), (case.vocab - 1, said[-1]))[: len(said)]:
+        at = int((name == new).nonzero())
+        name[at], name[old] = name[old].item(), new
+    weights = dict(case.weights)
+    for table in ("tok_emb.weight", "head.weight"):
+        weights[table] = torch.empty_like(weights[table]).index_copy_(0, name, weights[table])
+    return GPTCase(case.config, weights, case.batch), name[idx], name[path]
+
+
+def expect_best(case: GPTCase, got: Tensor, start: int) -> None:
+    """Demand that each token of got, [1, T], from `start` on is the best by the reference's logits before it."""
+    logits = logits_of(case, got[:, :-1], torch.float64)[0, start - 1 :]  # [t, v]
+    short = logits.amax(-1) - logits.gather(-1, got[0, start:, None])[:, 0]
+    if (short > TIE).any():
+        at = int((short > TIE).nonzero()[0])
+        raise wrong(
+            f"greedy generation: new token {at + 1} is {int(got[0, start + at])}, expected {int(logits[at].argmax())}",
+            first_divergence=f"new token {at + 1}",
+        )
+
+
+@torch.no_grad()
+def greedy_path(case: GPTCase, idx: Tensor, new: int) -> Tensor | None:
+    """Give the reference's greedy path, [B, T + new], or None where two best logits are nearer than TIE."""
+    reference = case.reference(torch.float64)
+    for _ in range(new):
+        best = reference(idx[:, -case.block :])[0][:, -1].topk(2)
+        if float((best.values[:, 0] - best.values[:, 1]).min()) <= TIE:
+            return None
+        idx = torch.cat([idx, best.indices[:, :1]], 1)
+    return idx
