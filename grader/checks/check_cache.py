@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
 from grader.checks.check_generate import expect_moves
-from grader.checks.check_gpt import STEADY, UNUSUAL, Once, expect_sees_prefix, two_passes, unusual
+from grader.checks.check_gpt import MANY_TOKENS, STEADY, Once, expect_sees_prefix, two_passes, unusual, unusual_sizes
 from grader.checks.expect import expect, expect_close, expect_finite, wrong
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
@@ -68,6 +69,16 @@ def wet_model(candidate: Candidate, draw: Draw, case: GPTCase) -> RemoteGPT:
     return wet if float((one - two).abs().max()) < STEADY else RemoteGPT(candidate, case)
 
 
+def double_model(candidate: Candidate, case: GPTCase, idx: Tensor) -> RemoteGPT | None:
+    """Build the case's model in float64; None where it does not work in that, which is another claim."""
+    try:
+        model = RemoteGPT(candidate, case, torch.float64)
+        model.forward(idx, strict_dtype=True, may_raise=True)
+    except CandidateFault:
+        return None
+    return model
+
+
 def own_logits(model: RemoteGPT, idx: Tensor, changed: int | None = None, atol: float = 0.0) -> Tensor:
     """Give forward's logits; where the first two rows differ in one token, at `changed`, they must do so from there on,
     if not at once: a model without its residuals may attend to others only."""
@@ -92,16 +103,21 @@ def check_prefill_equals_forward(
     short, long = draw.gpt(positions), draw.longest(positions)
     for case, rows, lengths in (
         (short, short.batch, (draw.integer(13, 25), 1, short.block, draw.integer(2, 12), KEPT_TOKENS)),
-        (short, draw.integer(6, 12), (draw.integer(2, 20),)),
-        (long, 2, (draw.integer(300, LONGEST),)),
+        (short, draw.integer(6, 20), (draw.integer(2, 20),)),
+        (long, 2, (draw.integer(60, 299), draw.integer(300, LONGEST))),
     ):
         model = live_model(candidate, draw, once, case)
         for length in lengths:
             idx, changed = draw.alike(case.vocab, rows, length)
             want = own_logits(model, idx, changed, atol)
             expect_close(model.prefill(idx), want, atol, "a prefill logit", "[b, t, v]", evidence)
+        want = own_logits(model, idx[:1])
+        expect_close(model.prefill(idx[:1]), want, atol, "a prefill logit of one row", "[b, t, v]", evidence)
         other = wet_model(candidate, draw, GPTCase(case.config, draw.weights(case.config), case.batch))
         want, what = own_logits(other, idx), "a prefill logit of another model for the same tokens"
+        expect_close(other.prefill(idx), want, atol, what, "[b, t, v]", evidence)
+        other.load(draw.weights(case.config))
+        want, what = own_logits(other, idx), "a prefill logit of other weights for the same tokens"
         expect_close(other.prefill(idx), want, atol, what, "[b, t, v]", evidence)
 
 
@@ -114,7 +130,7 @@ def check_decode_equals_forward(
     whatever weights are loaded in between."""
     case, atol = draw.gpt(positions), rubric.tolerances.logits_float32
     model = live_model(candidate, draw, once, case)
-    many = draw.integer(6, 12)
+    many = draw.integer(6, 20)
     for prompt, length, rows in (
         (draw.integer(3, 7), case.block, case.batch),
         (1, draw.integer(13, 23), case.batch),
@@ -127,17 +143,17 @@ def check_decode_equals_forward(
         expect_close(got, want[:, prompt:], atol, what, DECODED, evidence)
         model.load(draw.weights(case.config))
     others = [(case, torch.float64, "in float64")]
-    for sizes in UNUSUAL:
+    for sizes in unusual_sizes(positions):
         what = f"by {sizes[0]} layers of {sizes[1]} heads"
         others.append((draw.gpt(positions, **unusual(sizes)), torch.float32, what))
     for other, dtype, what in others:
         idx = draw.tokens(other.vocab, many, 19)
         try:
             model = RemoteGPT(candidate, other, dtype)
-            want = model.forward(idx, may_raise=True)
+            want = model.forward(idx, strict_dtype=dtype is torch.float64, may_raise=True)
         except CandidateFault:
             continue  # that the model works like that is another claim
-        got = model.decode_in_chunks(idx, [11] + [1] * 8)
+        got = model.decode_in_chunks(idx, [11] + [1] * 8, strict_dtype=dtype is torch.float64)
         expect_close(got, want[:, 11:], atol, f"a logit decoded {what}", DECODED, evidence)
 
 
@@ -151,11 +167,15 @@ def check_decode_equals_forward_to_the_far_end(
     model = live_model(candidate, draw, once, case)
     idx, changed = draw.alike(case.vocab, 2, LONGEST)
     want = own_logits(model, idx, changed, atol)
-    for edge in (*EDGES, draw.integer(70, 250), draw.integer(260, 1000)):
+    for edge in (*EDGES, draw.integer(260, 1000)):
         prompt, end = edge - 3, min(edge + 3, LONGEST)
         got = model.decode_in_chunks(idx[:, :end], [prompt] + [1] * (end - prompt))
         what = f"a logit decoded after {prompt} tokens"
         expect_close(got, want[:, prompt:end], atol, what, DECODED, evidence)
+    prompt, end = draw.integer(2, 40), draw.integer(150, 250)
+    got = model.decode_in_chunks(idx[:, :end], [prompt] + [1] * (end - prompt))
+    what = f"a logit of {end - prompt} decoded one by one after {prompt} tokens"
+    expect_close(got, want[:, prompt:end], atol, what, DECODED, evidence)
 
 
 @criterion("cache.chunks")
@@ -167,12 +187,22 @@ def check_chunked_decode_equals_forward(
     case, atol = draw.gpt(positions), rubric.tolerances.logits_float32
     model = live_model(candidate, draw, once, case)
     many = draw.integer(16, case.block - 4)
-    for chunks in ([7, 3, 1, 5, 15], draw.chunks(case.block), [2, case.block - 2], [case.block - many, many]):
+    after_one = [1, draw.integer(2, 9), draw.integer(2, 9)]
+    for chunks in (
+        [7, 3, 1, 5, 15],
+        draw.chunks(case.block),
+        after_one,
+        [2, case.block - 2],
+        [case.block - many, many],
+    ):
         idx, changed = draw.alike(case.vocab, case.batch, sum(chunks))
         want = own_logits(model, idx, changed, atol)
         got = model.decode_in_chunks(idx, chunks)
         what = f"a logit decoded in chunks {chunks}"
         expect_close(got, want[:, chunks[0] :], atol, what, DECODED, evidence)
+    if double := double_model(candidate, case, idx):
+        got, want = double.decode_in_chunks(idx, chunks), own_logits(double, idx)
+        expect_close(got, want[:, chunks[0] :], atol, "a logit decoded in chunks in float64", DECODED, evidence)
     case = draw.longest(positions)
     model = live_model(candidate, draw, once, case)
     idx, changed = draw.alike(case.vocab, draw.integer(2, 4), LONGEST)
@@ -190,12 +220,31 @@ def check_cached_generation_equals_uncached(
     case = draw.gpt(positions, block_size=17)
     model = live_model(candidate, draw, once, case)
     own_logits(model, *draw.alike(case.vocab, case.batch, draw.integer(8, 16)), rubric.tolerances.logits_float32)
-    for length, new in ((5, 12), (13, 16), (21, 5), (1, 3), (6, 0)):
+    for length, new in ((5, 12), (13, 2 * case.block), (21, 5), (1, 3), (5, 1), (6, 0)):
         expect_same_with_cache(model, draw, draw.tokens(case.vocab, case.batch, length), new)
-    expect_same_with_cache(model, draw, draw.tokens(case.vocab, draw.integer(6, 12), 5), 6)
-    long = draw.longest(positions)
-    expect_same_with_cache(live_model(candidate, draw, once, long), draw, draw.tokens(long.vocab, 1, 9), 50)
+    expect_same_with_cache(model, draw, draw.tokens(case.vocab, draw.integer(6, 20), 5), 6)
+    few = draw.tokens(case.vocab, 2, 5)
+    if double := double_model(candidate, case, few):
+        expect_same_with_cache(double, draw, few, 5)
+    for other in (draw.gpt(positions, vocab_size=MANY_TOKENS), draw.gpt(positions, block_size=1)):
+        expect_same_with_cache(RemoteGPT(candidate, other), draw, draw.tokens(other.vocab, 2, 1), 5)
+    long, new = draw.longest(positions), draw.integer(60, 250)
+    model = live_model(candidate, draw, once, long)
+    tokens = model.generate(draw.tokens(long.vocab, 1, 9), new, use_cache=True).tokens
+    expect_chosen(own_logits(model, tokens[:, :-1]), tokens, 9)
     once(("moves", positions), lambda: expect_moves(live_model(candidate, draw, once, case), case, draw))
+
+
+def expect_chosen(own: Tensor, tokens: Tensor, prompt: int) -> None:
+    """Demand that each of the tokens [B, T] after the prompt is among the best of the submission's own forward, whose
+    logits over all but the last are own [B, T - 1, V]."""
+    logits = own[:, prompt - 1 :]  # [B, new, V]
+    chosen = logits.gather(2, tokens[:, prompt:, None])[:, :, 0]
+    short = (logits.amax(2) - chosen).max()
+    expect(
+        bool(short < TIE),
+        f"a token of cached generation is not the greedy one: its logit is {float(short):.3g} below the best",
+    )
 
 
 def expect_same_with_cache(model: RemoteGPT, draw: Draw, idx: Tensor, new: int) -> None:
@@ -203,13 +252,15 @@ def expect_same_with_cache(model: RemoteGPT, draw: Draw, idx: Tensor, new: int) 
     # That it stops at none is gpt.greedy's claim; that it slides, gpt.window's.
     others = new == 0 or idx.size(1) + new > model.case.block
     try:
-        uncached = model.generate(idx, new, use_cache=False, may_raise=others).tokens
+        uncached = model.generate(idx, new, use_cache=False, may_raise=others)
     except CandidateFault:
         if others and model.candidate.is_alive:
             return
         raise
     model.candidate.seed = draw.untold(1, 2**31)  # what is drawn at random must not agree by chance
-    expect_same_choice(model, model.generate(idx, new, use_cache=True).tokens, uncached)
+    cached = model.generate(idx, new, use_cache=True)
+    expect(cached.dtype == uncached.dtype, f"tokens are {cached.dtype} with the cache and {uncached.dtype} without")
+    expect_same_choice(model, cached.tokens, uncached.tokens)
 
 
 def expect_same_choice(model: RemoteGPT, cached: Tensor, uncached: Tensor) -> None:
@@ -265,7 +316,7 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
         for name, tensor in zip("KV", pair, strict=True):
             moved = float((tensor[0] - tensor[1]).abs().max())
             expect(moved > KEPT, f"{name} of layer {layer} does not follow the token at position {changed}")
-    for other in (draw.gpt(positions, n_layer=1), draw.gpt(positions, n_head=1)):
+    for other in (draw.gpt(positions, n_layer=1), draw.gpt(positions, n_head=1), replace(case, batch=1)):
         single = RemoteGPT(candidate, other)
         single.fill(draw.tokens(single.case.vocab, single.case.batch, 5))
         expect_layout(single, 5, {})
@@ -338,7 +389,7 @@ def expect_own_values(pairs: Pairs, reference: Pairs) -> None:
 def check_rows_and_generations_do_not_mix(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
-    """Rows of a batch do not mix, and two generations in turn do not disturb each other."""
+    """Rows of a batch do not mix, and generations in turn, of whatever lengths, do not disturb each other."""
     case = draw.gpt(positions)
     model = wet_model(candidate, draw, case)
     prompt = draw.integer(8, case.block - 5)
@@ -348,23 +399,42 @@ def check_rows_and_generations_do_not_mix(
     second[:, prompt:] = first[:, prompt:]  # the same tokens after another prefix
     third[:, :prompt] = first[:, :prompt]  # other tokens after the same prefix
     fourth[1, :prompt] = fourth[0, :prompt]  # which two rows have in common
+    fifth = draw.tokens(case.vocab, 2, draw.integer(5, prompt))  # of another length, begun while the others go on
     every = {"one": first, "two": second, "three": third, "four": fourth}
     for name, idx in every.items():
         model.fill(idx[:, :prompt], name)
+    every["five"] = fifth
     steps: dict[str, list[Tensor]] = {name: [] for name in every}
     for t in range(prompt, length):
+        if t == prompt + 2:
+            model.fill(fifth[:, :-3], "five")
+            if not use_otherwise(model, fifth):
+                return
         for name, idx in every.items():
-            steps[name].append(model.decode(idx[:, t : t + 1], name))
+            at = t - length + idx.size(1)
+            if name != "five" or t >= prompt + 2:
+                steps[name].append(model.decode(idx[:, at : at + 1], name))
+    model.expect_kept("what decode gave")
     atol = rubric.tolerances.logits_float32
-    together = {name: torch.cat(parts, 1) for name, parts in steps.items()}  # [B, length - prompt, V]
+    together = {name: torch.cat(parts, 1) for name, parts in steps.items()}  # [B, decoded t, V]
     rows = together["one"][:, 0]
     expect(not torch.equal(rows, rows[:1].expand_as(rows)), "decode's logits are the same in each row")
     for name, idx in every.items():
         expect_finite(together[name], "decode's logits")
+        new = together[name].size(1)
         for row in range(len(idx)):
-            alone = model.decode_in_chunks(idx[row : row + 1], [prompt] + [1] * (length - prompt), "alone")
+            alone = model.decode_in_chunks(idx[row : row + 1], [idx.size(1) - new] + [1] * new, "alone")
             what = f"a logit of row {row}, decoded with other rows and another generation between,"
             expect_close(together[name][row : row + 1], alone, atol, what, DECODED, evidence)
+
+
+def use_otherwise(model: RemoteGPT, idx: Tensor) -> bool:
+    """Run a pass and generate with and without a cache, whatever comes of it; give whether the process lives on."""
+    with suppress(CandidateFault):
+        model.run(idx, may_raise=True)
+        for use_cache in (False, True):
+            model.generate(idx, 2, use_cache=use_cache, may_raise=True)
+    return model.candidate.is_alive
 
 
 @criterion("cache.bounds")
@@ -376,9 +446,13 @@ def check_past_block_size_is_a_value_error(candidate: Candidate, draw: Draw, pos
     RemoteGPT(candidate, draw.gpt(positions, block_size=case.block + 50))  # whose own bounds are none of this one's
     block = case.block
     idx = draw.tokens(case.vocab, 2, block + 3)
+    beyond = idx[:, : block + 1]
     model.run(idx[:, :block])
-    expect_value_error(f"forward of {block + 1} tokens", lambda: model.run(idx[:, : block + 1], may_raise=True))
-    expect_value_error(f"prefill of {block + 1} tokens", lambda: model.fill(idx[:, : block + 1], "x", may_raise=True))
+    expect_value_error(f"forward of {block + 1} tokens", lambda: model.run(beyond, may_raise=True))
+    expect_value_error(
+        f"forward of {block + 1} tokens and targets", lambda: model.run(beyond, targets="alike", may_raise=True)
+    )
+    expect_value_error(f"prefill of {block + 1} tokens", lambda: model.fill(beyond, "x", may_raise=True))
     model.fill(idx[:, : block - 1], "full")
     model.extend(idx[:, block - 1 : block], "full")
     expect_value_error("decode past a full cache", lambda: model.extend(idx[:, :1], "full", may_raise=True))

@@ -14,7 +14,7 @@ from torch import Tensor
 from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
-from grader.checks.check_cache import expect_depends_on
+from grader.checks.check_cache import expect_chosen, expect_depends_on
 from grader.checks.expect import expect, expect_close
 from grader.checks.products import Shape, upstream
 from grader.checks.remote import RemoteGPT
@@ -229,18 +229,6 @@ def check_cached_generation_is_linear(
         own = judges[timed].forward(tokens[:1, :-1])
         expect_chosen(own, tokens[:1], prompt)
         expect_no_other_model(candidate, draw, timed.case, own, known[:1], atol, verdict_of)
-
-
-def expect_chosen(own: Tensor, tokens: Tensor, prompt: int) -> None:
-    """Demand that each of the tokens [B, T] after the prompt is among the best of the submission's own forward, whose
-    logits over all but the last are own [B, T - 1, V]."""
-    logits = own[:, prompt - 1 :]  # [B, new, V]
-    chosen = logits.gather(2, tokens[:, prompt:, None])[:, :, 0]
-    short = (logits.amax(2) - chosen).max()
-    expect(
-        bool(short < 1e-3),
-        f"a token that was timed is not the greedy one: its logit is {float(short):.3g} below the best",
-    )
 
 
 @criterion("matmul.timing")

@@ -43,11 +43,16 @@ def check_generate_is_deterministic_and_restores_modes(
         expect_tokens(again, runs[0], "generate in another mode")
     once(("moves", positions), lambda: expect_moves(model, case, draw))
     expect_mode_acts(model, draw, idx, use_cache=False)
+    expect_nothing_restores(model, idx, use_cache=False)
+
+
+def expect_nothing_restores(model: RemoteGPT, idx: Tensor, use_cache: bool) -> None:
+    """Demand that generate of no tokens leaves modes alone, where it works."""
     try:
-        model.generate(idx, 0, use_cache=False, may_raise=True)
+        model.generate(idx, 0, use_cache=use_cache, may_raise=True)
     except CandidateFault:
         return  # that the prompt comes back is gpt.greedy's claim
-    expect_restored(model.generate(idx, 0, use_cache=False, mode="train"), "generate of 0 tokens")
+    expect_restored(model.generate(idx, 0, use_cache=use_cache, mode="train"), "generate of 0 tokens")
 
 
 @criterion("gpt.mode")
@@ -60,16 +65,22 @@ def check_generate_leaves_a_model_that_can_be_trained(candidate: Candidate, draw
         want = RemoteGPT(candidate, case).gradients(idx)
     except CandidateFault:
         return  # that there are gradients is gpt.loss's claim
-    model = RemoteGPT(candidate, case)
-    model.generate(idx, 1, use_cache=False)
-    got = model.gradients(idx)
-    if want is None or got is None:
-        expect(want is None, "the loss of a model that has generated has no gradient")
-        return
-    for name, gradient in want.items():
-        expect_finite(gradient, f"the gradient by {name}")
-        atol = SAME * (float(gradient.abs().max()) + NOISE)
-        expect_close(got[name], gradient, atol, f"the gradient by {name} of a model that has generated")
+    for use_cache in (False, True):
+        model = RemoteGPT(candidate, case)
+        try:
+            model.generate(idx, 2, use_cache=use_cache, may_raise=use_cache)
+        except CandidateFault:
+            if use_cache and candidate.is_alive:
+                return  # that there is a cache is its own claim
+            raise
+        got = model.gradients(idx)
+        if want is None or got is None:
+            expect(want is None, "the loss of a model that has generated has no gradient")
+            return
+        for name, gradient in want.items():
+            expect_finite(gradient, f"the gradient by {name}")
+            atol = SAME * (float(gradient.abs().max()) + NOISE)
+            expect_close(got[name], gradient, atol, f"the gradient by {name} of a model that has generated")
 
 
 def expect_restored(made: Generated, what: str) -> None:
@@ -95,21 +106,23 @@ def check_cached_generate_is_deterministic_and_restores_modes(candidate: Candida
     case = draw.gpt(positions)
     idx, new = draw.tokens(case.vocab, case.batch, 9), draw.integer(9, 20)
 
-    def made(mode: str, may_raise: bool = False) -> Generated:
+    def made(mode: str, grad_mode: bool = True, may_raise: bool = False) -> Generated:
         """From a fresh model, which has nothing left from a run before."""
         candidate.seed = draw.untold(1, 2**31)
         model = RemoteGPT(candidate, case, dropout=0.5)
-        return model.generate(idx, new, use_cache=True, mode=mode, may_raise=may_raise)
+        return model.generate(idx, new, use_cache=True, mode=mode, grad_mode=grad_mode, may_raise=may_raise)
 
     try:
         runs = {"eval": made("eval", may_raise=True)}
     except CandidateFault:
         return  # that there is a cache, and what it makes of the tokens, is its own claim
-    runs |= {mode: made(mode) for mode in ("train", "mixed", "inner")}
+    runs |= {mode: made(mode, grad_mode=mode != "train") for mode in ("train", "mixed", "inner")}
     for mode, run in runs.items():
         expect_restored(run, f"cached generate from {mode} mode")
         expect_tokens(run.tokens, runs["eval"].tokens, f"cached generate from {mode} mode")
-    expect_mode_acts(RemoteGPT(candidate, case, dropout=0.5), draw, idx, use_cache=True)
+    model = RemoteGPT(candidate, case, dropout=0.5)
+    expect_mode_acts(model, draw, idx, use_cache=True)
+    expect_nothing_restores(model, idx, use_cache=True)
 
 
 def expect_moves(model: RemoteGPT, case: GPTCase, draw: Draw) -> None:
@@ -190,7 +203,7 @@ def best_two(model: RemoteGPT, checkpoint: fixtures.Checkpoint, text: str) -> li
 @both_schemes
 def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw, positions: str) -> None:
     """On fresh weights greedy generation gives the reference's tokens, the first and the last of the vocabulary like
-    any other; max_new_tokens=0 gives the prompt back."""
+    any other, from one token or many, and where no logit is positive; max_new_tokens=0 gives the prompt back."""
     case, idx, want = with_end_tokens(*without_ties(draw, positions, length=8, new=26), start=10)
     model = RemoteGPT(candidate, case)
     got = model.generate(idx, 26, use_cache=False, strict_dtype=True).tokens
@@ -198,13 +211,21 @@ def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw,
     rows = draw.integer(3, 8)
     got = model.generate(idx.repeat(rows, 1), 5, use_cache=False, strict_dtype=True).tokens
     expect_tokens(got, want[:, : 8 + 5].repeat(rows, 1), f"greedy generation of {2 * rows} rows")
+    for prompt in (idx, idx.flip(0)):
+        model.generate(prompt, 2, use_cache=False)
+    model.expect_kept("what generate gave")
     model.generate(idx, 0, use_cache=False, strict_dtype=True)
     # Far on: a small model, for one that is right may go from query to query in Python.
     many = draw.integer(50, 200)
-    case = draw.gpt(positions, block_size=8 + many, n_layer=2, n_head=2, n_embd=20)
-    idx = draw.tokens(case.vocab, 1, 8)
-    got = RemoteGPT(candidate, case).generate(idx, many, use_cache=False, strict_dtype=True).tokens
-    expect_best(case, got, start=8)
+    far = draw.gpt(positions, block_size=8 + many, n_layer=2, n_head=2, n_embd=20)
+    for case, rows, length, new in (
+        (far, 1, 8, many),
+        (draw.longest(positions), 2, draw.integer(260, 1000), 4),
+        (without_positive_logits(draw.gpt(positions)), 3, 1, 6),
+    ):
+        idx = draw.tokens(case.vocab, rows, length)
+        got = RemoteGPT(candidate, case).generate(idx, new, use_cache=False, strict_dtype=True).tokens
+        expect_best(case, got, length)
     case, idx, want = without_ties(draw, positions, length=5, new=5, vocab_size=MANY_TOKENS)
     got = RemoteGPT(candidate, case).generate(idx, 5, use_cache=False, strict_dtype=True).tokens
     expect_tokens(got, want, f"greedy generation from a vocabulary of {MANY_TOKENS:,}")
@@ -215,11 +236,16 @@ def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw,
 def check_window_slides_past_block_size(candidate: Candidate, draw: Draw, positions: str) -> None:
     """Past block_size each step sees the last block_size tokens, positions counted from 0 in that window."""
     block = draw.integer(33, 130)
-    # One prompt that fills the window on the way, one that is longer than it, and a longer window.
-    for length, new, size in ((9, 13, 11), (15, 13, 11), (block - 2, 6, block)):
+    # One prompt that fills the window on the way, one that is longer than it, the shortest window, and a long one.
+    for length, new, size in ((9, 13, 11), (15, 13, 11), (2, 4, 1), (block - 2, 6, block)):
         case, idx, want = without_ties(draw, positions, length=length, new=new, block_size=size)
-        got = RemoteGPT(candidate, case).generate(idx, new, use_cache=False).tokens
-        expect_tokens(got, want, f"generation past block_size {size} from {length} tokens")
+        model, what = RemoteGPT(candidate, case), f"generation past block_size {size} from {length} tokens"
+        expect_tokens(model.generate(idx, new, use_cache=False).tokens, want, what)
+        if size == block:
+            continue
+        times = draw.integer(3, 8)
+        for some, wanted in ((idx[:1], want[:1]), (idx.repeat(times, 1), want.repeat(times, 1))):
+            expect_tokens(model.generate(some, new, use_cache=False).tokens, wanted, f"{len(some)} rows of {what}")
 
 
 def without_ties(draw: Draw, positions: str, length: int, new: int, **changes: Any) -> tuple[GPTCase, Tensor, Tensor]:
@@ -246,15 +272,22 @@ def with_end_tokens(case: GPTCase, idx: Tensor, path: Tensor, start: int) -> tup
 
 
 def expect_best(case: GPTCase, got: Tensor, start: int) -> None:
-    """Demand that each token of got, [1, T], from `start` on is the best by the reference's logits before it."""
-    logits = logits_of(case, got[:, :-1], torch.float64)[0, start - 1 :]  # [t, v]
-    short = logits.amax(-1) - logits.gather(-1, got[0, start:, None])[:, 0]
+    """Demand that each token of got, [B, T], from `start` on is the best by the reference's logits before it."""
+    logits = logits_of(case, got[:, :-1], torch.float64)[:, start - 1 :]  # [b, t, v]
+    short = logits.amax(-1) - logits.gather(-1, got[:, start:, None])[:, :, 0]
     if (short > TIE).any():
-        at = int((short > TIE).nonzero()[0])
-        raise wrong(
-            f"greedy generation: new token {at + 1} is {int(got[0, start + at])}, expected {int(logits[at].argmax())}",
-            first_divergence=f"new token {at + 1}",
-        )
+        row, at = (short > TIE).nonzero()[0].tolist()
+        what = f"row {row}, position {start + at}"
+        said, best = int(got[row, start + at]), int(logits[row, at].argmax())
+        raise wrong(f"greedy generation: {what} is token {said}, expected {best}", first_divergence=what)
+
+
+def without_positive_logits(case: GPTCase) -> GPTCase:
+    """Lower all logits alike, by one channel that is the same for every token."""
+    weights = {name: w.clone() for name, w in case.weights.items()}
+    weights["ln_f.weight"][0], weights["ln_f.bias"][0] = 0, 5
+    weights["head.weight"][:, 0] = -10
+    return replace(case, weights=weights)
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
@@ -23,11 +24,15 @@ Once = Callable[[Any, Callable[[], None]], None]
 LEAK = {"ordinary": 6e-5, "far": 5e-4, "sharp": 2e-3}
 MANY_TOKENS = 1031  # in a vocabulary
 # Layers, heads, head size, vocabulary and block size; in one of them what can be equal is.
-UNUSUAL = ((1, 1, 22, 300, 19), (2, 1, 130, MANY_TOKENS, 21), (2, 2, 10, 20, 20), (6, 7, 2, 17, 23))
+UNUSUAL = ((1, 1, 22, 300, 19), (2, 1, 130, MANY_TOKENS, 21), (2, 2, 10, 20, 20), (12, 7, 2, 17, 23))
+ODD = (2, 3, 5, 29, 25)  # a head size that nothing but rotation in pairs forbids
 FEW_TOKENS = 11  # in a vocabulary that rows and positions can be as many as
 FAR_BACK = 1e-3  # what a token moves logits by a few hundred positions later, at the least: 0.02 in 900 draws
 APART = 0.02  # of the logits' spread: what dropout moves them by, at the least
 END_TOKENS = (4, 14)  # rows and length of what begins and ends with them
+HARDLY = 1e-8  # a rate of dropout at which a pass drops an entry once in a thousand times, at the most
+STEP = 1e-4  # along a direction, of weights whose entries are near 1
+SLOPE = 0.02  # of the gradient's norm: what a slope may differ by; right ones to 1e-4, in a float32 loss to 2e-3
 STEADY = 5e-4  # a logit in eval mode may differ by this much from one pass to the next: rounding
 NOISE = 1e-5  # of a gradient entry that is zero in exact arithmetic
 
@@ -43,18 +48,26 @@ def check_builds_and_loads_strictly(candidate: Candidate, draw: Draw, positions:
         model.forward(draw.tokens(case.vocab, batch, length), strict_dtype=True)
     if positions == "learned":
         RemoteGPT(candidate, replace(case, config={k: v for k, v in case.config.items() if k != "positions"}))
+    with suppress(CandidateFault):  # that it generates is another claim; that nothing is added to the parameters, this
+        for use_cache in (False, True):
+            model.generate(draw.tokens(case.vocab, 1, 3), 2, use_cache=use_cache, may_raise=True)
+    if candidate.is_alive:
+        model.load(case.weights)
 
 
 @criterion("gpt.load")
 @both_schemes
 def check_follows_float64(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str) -> None:
-    """In float64 the model answers in float64, and its logits equal the reference's."""
-    case = draw.gpt(positions)
+    """In float64 the model answers in float64, and its logits equal the reference's; a model that is cast follows."""
+    case, rows = draw.gpt(positions), draw.integer(6, 12)
     model = RemoteGPT(candidate, case, torch.float64)
-    for rows in (case.batch, draw.integer(6, 12)):
-        idx = draw.tokens(case.vocab, rows, 19)
-        got, want = model.forward(idx, strict_dtype=True), logits_of(case, idx, torch.float64)
-        expect_close(got, want, rubric.tolerances.logits_float64, "logits in float64", "[b, t, v]", evidence)
+    atols = {torch.float64: rubric.tolerances.logits_float64, torch.float32: rubric.tolerances.logits_float32}
+    for number, dtype in ((case.batch, torch.float64), (rows, torch.float64), (2, torch.float32), (2, torch.float64)):
+        if dtype is not model.dtype:
+            model.cast(dtype)
+        idx = draw.tokens(case.vocab, number, 19)
+        got, want = model.forward(idx, strict_dtype=True), logits_of(case, idx, dtype)
+        expect_close(got, want, atols[dtype], f"logits in {dtype}", "[b, t, v]", evidence)
 
 
 @criterion("gpt.causality")
@@ -173,7 +186,7 @@ def check_logits_equal_the_reference(
     heads, width = case.config["n_head"], case.config["n_embd"]
     ordinary = ((case.batch, draw.integer(17, 27)), (2, case.block), (2, 1), (1, 2))
     alike = ((2, heads), (heads, width // heads), (width // heads, heads), (1, width))  # as long as another axis
-    many = ((draw.integer(6, 16), draw.integer(3, 12)), (draw.integer(17, 70), 3))  # rows
+    many = ((draw.integer(6, 20), draw.integer(3, case.block)), (draw.integer(17, 70), 3))  # rows
     for batch, length in (*ordinary, *alike, *many, END_TOKENS):
         idx = draw.tokens(case.vocab, batch, length)
         first = idx if first is None else first
@@ -189,6 +202,13 @@ def check_logits_equal_the_reference(
     expect_same_with_targets(model, draw.tokens(case.vocab, case.batch, 9), atol, evidence)
     if first is not None:
         evidence |= layer_map(model, case, first, atol)
+    for idx in draw.tokens(case.vocab, 2, 2, 9):
+        model.forward(idx)
+    model.expect_kept("what forward gave")
+    other = replace(case, weights=draw.weights(case.config))
+    model.load(other.weights)
+    got, want = model.forward(idx), logits_of(other, idx)
+    expect_close(got, want, atol, "a logit after other weights were loaded", "[b, t, v]", evidence)
 
 
 def expect_same_with_targets(model: RemoteGPT, idx: Tensor, atol: float, evidence: Evidence) -> None:
@@ -237,14 +257,19 @@ def check_models_of_other_sizes_equal_the_reference(
 ) -> None:
     """One layer with one head, and more layers and heads than a trained checkpoint has, equal the reference too; all
     these models are there at once."""
-    cases = [draw.gpt(positions, **unusual(sizes)) for sizes in UNUSUAL]
+    every = unusual_sizes(positions)
+    cases = [draw.gpt(positions, **unusual(sizes)) for sizes in every]
     models = [RemoteGPT(candidate, case) for case in cases]
-    for sizes, case, model in zip(UNUSUAL, cases, models, strict=True):
+    for sizes, case, model in zip(every, cases, models, strict=True):
         what = f"a logit of {sizes[0]} layers, {sizes[1]} heads"
         for rows in (2, draw.integer(6, 12)):
             idx = draw.tokens(case.vocab, rows, case.block)
             got, want = model.forward(idx), logits_of(case, idx)
             expect_close(got, want, rubric.tolerances.logits_float32, what, "[b, t, v]", evidence)
+
+
+def unusual_sizes(positions: str) -> tuple[tuple[int, ...], ...]:
+    return (*UNUSUAL, ODD) if positions == "learned" else UNUSUAL
 
 
 def unusual(sizes: tuple[int, ...]) -> dict[str, Any]:
@@ -332,13 +357,57 @@ def check_gradient_equals_the_reference(
                 expect_close(got[name], gradient, atol, f"the gradient by {name}", evidence=evidence)
 
 
+@criterion("gpt.loss")
+@both_schemes
+def check_gradient_is_that_of_the_loss_with_dropout(
+    candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
+) -> None:
+    """With dropout in train mode, too, the loss is the cross-entropy of the logits beside it, and its gradient is what
+    the loss changes by."""
+    case = draw.gpt(positions)
+    idx, seed = draw.tokens(case.vocab, case.batch, draw.integer(9, 20)), draw.untold(1, 2**31)
+    try:
+        model = RemoteGPT(candidate, case, torch.float64, dropout=0.3)
+        model.run(idx, targets="alike", may_raise=True)
+    except CandidateFault:
+        return  # that the model works in float64 is another claim
+
+    def run(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+        """With the same random numbers each time."""
+        model.load(weights)
+        candidate.seed = seed
+        return model.run(idx, train=True, targets="alike", gradients=True)
+
+    def loss_at(step: float) -> float:
+        moved = {name: w.double() + step * direction[name] for name, w in case.weights.items()}
+        return float(tensor_of(run(moved), "loss", "the loss", ()))
+
+    out, again = run(case.weights), run(case.weights)
+    logits = tensor_of(out, "logits", "forward's logits beside a loss", (*idx.shape, case.vocab)).double()
+    loss = tensor_of(out, "loss", "the loss", ())
+    want = F.cross_entropy(logits[:, :-1].flatten(0, 1), idx[:, 1:].flatten())
+    expect_close(loss, want, rubric.tolerances.loss_float32, "the loss with dropout", evidence=evidence)
+    got = {name.removeprefix("grad."): g.double() for name, g in out.items() if name.startswith("grad.")}
+    if not got or not torch.equal(loss, again["loss"]):
+        return  # that there is a gradient is another check's; one with random numbers of its own cannot be asked
+    for name, g in got.items():
+        expect_finite(g, f"the gradient by {name}")
+    size = sum(float(g.square().sum()) for g in got.values()) ** 0.5
+    for _ in range(3):
+        direction = {name: draw.normal(*w.shape) for name, w in case.weights.items()}
+        slope = sum(float((got[name] * d).sum()) for name, d in direction.items() if name in got)
+        measured = (loss_at(STEP) - loss_at(-STEP)) / (2 * STEP)
+        what = f"along a direction the gradient says {slope:.4g}, the loss with dropout changes by {measured:.4g}"
+        expect(abs(slope - measured) < SLOPE * size, what, expected=measured, actual=slope)
+
+
 @criterion("gpt.mode")
 @both_schemes
 def check_dropout_is_gated_by_mode(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
     """Eval logits with dropout equal those without; two train passes differ, as much as dropout makes them; without
-    dropout train equals eval."""
+    dropout, or with next to none, train equals eval."""
     case = draw.gpt(positions)
     idx = draw.tokens(case.vocab, case.batch, draw.integer(17, case.block))
     dry, wet, moist = (RemoteGPT(candidate, case, dropout=p) for p in (0.0, 0.3, 0.1))
@@ -351,6 +420,12 @@ def check_dropout_is_gated_by_mode(
     expect_close(dry.forward(idx, train=True), plain, atol, "a train logit with dropout 0", "[b, t, v]", evidence)
     for model, p in ((wet, 0.3), (moist, 0.1)):
         expect_dropout(model, draw, idx, f"with dropout {p}", train=True)
+    expect_close(wet.forward(idx), plain, atol, "an eval logit after train passes", "[b, t, v]", evidence)
+    damp = RemoteGPT(candidate, case, dropout=HARDLY)
+    passes = [one for _ in range(2) for one in two_passes(damp, draw, idx, train=True)]
+    best = min(passes, key=lambda logits: float((logits - plain).abs().nan_to_num(torch.inf).max()))
+    what = "a train logit with dropout that hardly drops"
+    expect_close(best, plain, atol, what, "[b, t, v]", evidence)
 
 
 def two_passes(model: RemoteGPT, draw: Draw, idx: Tensor, train: bool | None = False) -> list[Tensor]:

@@ -22,6 +22,7 @@ class Generated:
     """What generate gave, and what it left behind."""
 
     tokens: Tensor  # [B, T + new]
+    dtype: torch.dtype  # that the tokens came in
     modes_changed: int
     grad_mode_changed: bool
 
@@ -40,6 +41,16 @@ class RemoteGPT:
 
     def load(self, weights: dict[str, Tensor]) -> None:
         self.candidate.call("load", {"model": self.name}, {n: w.to(self.dtype) for n, w in weights.items()})
+
+    def cast(self, dtype: torch.dtype) -> None:
+        """Give the model that is there another dtype."""
+        self.dtype = dtype
+        self.candidate.call("cast", {"model": self.name, "dtype": str(dtype).removeprefix("torch.")})
+
+    def expect_kept(self, what: str) -> None:
+        """Demand that the result before the last has not changed since."""
+        kept = self.candidate.call("kept")[0].get("kept")
+        expect(kept is True, f"{what} changes when the next is made: they share memory")
 
     def forward(
         self, idx: Tensor, *, train: bool | None = False, strict_dtype: bool = False, may_raise: bool = False
@@ -95,20 +106,23 @@ class RemoteGPT:
         args = {"model": self.name, "cache": cache}
         return self.candidate.call("prefill", args, {"idx": idx}, may_raise=may_raise)[1]
 
-    def decode(self, tokens: Tensor, cache: str = "c") -> Tensor:
+    def decode(self, tokens: Tensor, cache: str = "c", *, strict_dtype: bool = False) -> Tensor:
         """tokens [B, t] -> logits [B, t, V]"""
-        return tensor_of(self.extend(tokens, cache), "logits", "decode's logits", (*tokens.shape, self.case.vocab))
+        out, shape = self.extend(tokens, cache), (*tokens.shape, self.case.vocab)
+        return tensor_of(out, "logits", "decode's logits", shape, self.dtype if strict_dtype else None)
 
     def extend(self, tokens: Tensor, cache: str = "c", *, may_raise: bool = False) -> dict[str, Tensor]:
         """Decode tokens [B, t] for the cache."""
         args = {"model": self.name, "cache": cache}
         return self.candidate.call("decode", args, {"tokens": tokens}, may_raise=may_raise)[1]
 
-    def decode_in_chunks(self, idx: Tensor, chunks: list[int], cache: str = "c") -> Tensor:
+    def decode_in_chunks(
+        self, idx: Tensor, chunks: list[int], cache: str = "c", *, strict_dtype: bool = False
+    ) -> Tensor:
         """Prefill the first chunk of idx [B, T] and decode the others: their logits [B, T - chunks[0], V]"""
         first, *others = torch.split(idx, chunks, dim=1)
         self.fill(first, cache)
-        logits = [self.decode(chunk, cache) for chunk in others]
+        logits = [self.decode(chunk, cache, strict_dtype=strict_dtype) for chunk in others]
         self.candidate.call("drop", {"cache": cache})
         return torch.cat([x.to(self.dtype) for x in logits], dim=1)
 
@@ -148,9 +162,10 @@ class RemoteGPT:
         shape = [idx.size(0), idx.size(1) + new]
         expect(list(tokens.shape) == shape, f"generate gives shape {list(tokens.shape)}, not {shape}")
         expect(bool((tokens[:, : idx.size(1)] == idx).all()), "generate changed the prompt")
+        expect(answer.get("prompt_changed") is False, "generate changes the caller's prompt")
         modes, grad = answer.get("modes_changed"), answer.get("grad_mode_changed")
         if not isinstance(modes, int) or not isinstance(grad, bool):
             raise wrong("generate's report of modes is not one")
         vocab = self.case.vocab
         expect(bool(((tokens >= 0) & (tokens < vocab)).all()), f"generate gives tokens outside 0 .. {vocab - 1}")
-        return Generated(tokens.long(), modes, grad)
+        return Generated(tokens.long(), tokens.dtype, modes, grad)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.worker.plain import Unfit, pair, plain
+from grader.worker.plain import Unfit, bare, copied, pair, plain
 
 Answer = tuple[dict[str, Any], dict[str, Tensor]]
 TRACED = ("tok_emb", "attn", "mlp", "", "ln_f", "head")
@@ -19,6 +19,13 @@ class Server:
         self.module = module
         self.models: dict[str, Any] = {}
         self.caches: dict[str, Any] = {}
+        self.given: list[tuple[Tensor, Tensor]] = []  # the last two results: what they lie in, and what they were
+
+    def plain(self, value: Any, what: str) -> Tensor:
+        """Give a result as a plain tensor of its own memory, and remember where it lay. Raises Unfit."""
+        tensor = bare(value, what)
+        self.given = [*self.given[-1:], (tensor, copied(tensor))]
+        return self.given[-1][1]
 
     def do_build(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Build a model and load the weights strictly."""
@@ -28,8 +35,7 @@ class Server:
         model = self.module.MiniGPT(self.module.GPTConfig(**args["config"]))
         if not isinstance(model, torch.nn.Module):
             raise Unfit("MiniGPT is not an nn.Module")
-        # Not .to(dtype): that would drop the imaginary part of a complex table.
-        model = model.double() if args["dtype"] == "float64" else model.float()
+        cast(model, args["dtype"])
         own = {name: list(p.shape) for name, p in torch.nn.Module.state_dict(model).items()}
         problem = compare_names(own, {name: list(t.shape) for name, t in tensors.items()})
         if problem:
@@ -44,6 +50,15 @@ class Server:
         self.models[args["model"]].load_state_dict(tensors, strict=True)
         return {}, {}
 
+    def do_cast(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        cast(self.models[args["model"]], args["dtype"])
+        return {}, {}
+
+    def do_kept(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Tell whether the result before the last is still what it was when it came."""
+        tensor, was = self.given[0]
+        return {"kept": torch.equal(copied(tensor), was)}, {}
+
     def do_forward(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         model = self.models[args["model"]]
         if args["train"] is not None:
@@ -53,7 +68,7 @@ class Server:
             call = (tensors["idx"],) if targets is None else (tensors["idx"], targets)
             result = model(*call)
         logits, loss = pair(result, "what forward returns")
-        out = {"logits": plain(logits, "logits")}
+        out = {"logits": self.plain(logits, "logits")}
         if targets is None:
             return {}, out
         out["loss"] = plain(loss, "the loss")
@@ -82,14 +97,14 @@ class Server:
         with torch.no_grad():
             logits, cache = pair(model.prefill(tensors["idx"]), "what prefill returns")
         self.caches[args["cache"]] = cache
-        return {}, {"logits": plain(logits, "prefill's logits")}
+        return {}, {"logits": self.plain(logits, "prefill's logits")}
 
     def do_decode(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         model = self.models[args["model"]]
         with torch.no_grad():
             result = model.decode(tensors["tokens"], self.caches[args["cache"]])
             logits, self.caches[args["cache"]] = pair(result, "what decode returns")
-        return {}, {"logits": plain(logits, "decode's logits")}
+        return {}, {"logits": self.plain(logits, "decode's logits")}
 
     def do_cache(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Iterate over a cache, twice, and give its pairs."""
@@ -127,13 +142,18 @@ class Server:
             for leaf in leaves:
                 leaf.train()
         before = [module.training for module in modules]
+        prompt = tensors["idx"].clone()
         with torch.set_grad_enabled(args["grad_mode"]):
             tokens = model.generate(tensors["idx"], args["max_new_tokens"], use_cache=args["use_cache"])
             grad_mode, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
         after = [module.training for module in modules]
         moved = sum(a != b for a, b in zip(before, after, strict=True))
-        answer = {"modes_changed": moved, "grad_mode_changed": grad_mode != args["grad_mode"] or inference}
-        return answer, {"tokens": plain(tokens, "what generate returns")}
+        answer = {
+            "modes_changed": moved,
+            "grad_mode_changed": grad_mode != args["grad_mode"] or inference,
+            "prompt_changed": not torch.equal(tensors["idx"], prompt),
+        }
+        return answer, {"tokens": self.plain(tokens, "what generate returns")}
 
 
 class Trace:
@@ -165,6 +185,11 @@ class Trace:
     def __exit__(self, *_: Any) -> None:
         for hook in self.hooks:
             hook.remove()
+
+
+def cast(model: torch.nn.Module, dtype: str) -> None:
+    """Give the model another dtype. Not by .to(dtype): that would drop the imaginary part of a complex table."""
+    model.double() if dtype == "float64" else model.float()
 
 
 def compare_names(own: dict[str, list[int]], wanted: dict[str, list[int]]) -> str:

@@ -16,6 +16,16 @@ def fit(text: str, most: int) -> str:
 
 def plain(value: Any, what: str) -> torch.Tensor:
     """Give value as a dense plain tensor of its own memory. Raises Unfit."""
+    return copied(bare(value, what))
+
+
+def copied(tensor: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return tensor.cpu().clone(memory_format=torch.contiguous_format)
+
+
+def bare(value: Any, what: str) -> torch.Tensor:
+    """Give value as a dense plain tensor, on the memory that it has. Raises Unfit."""
     if not isinstance(value, torch.Tensor):
         raise Unfit(f"{what} is a {type(value).__name__}, not a tensor")
     with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
@@ -24,7 +34,7 @@ def plain(value: Any, what: str) -> torch.Tensor:
             tensor = tensor.as_subclass(torch.Tensor)
         if tensor.layout != torch.strided:
             raise Unfit(f"{what} has layout {tensor.layout}, not torch.strided")
-        return tensor.cpu().clone(memory_format=torch.contiguous_format)
+        return tensor
 
 
 def pair(value: Any, what: str) -> tuple[Any, Any]:
