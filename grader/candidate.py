@@ -336,9 +336,8 @@ class Candidate:
         except Deadline:
             self._alive = False
             what = "importing" if op == "import" else op
-            raise CandidateFault(
-                Verdict.time_limit, f"{what} did not end within {allowed:.3g} s (limits.call_s, limits.part_s)"
-            ) from None
+            which = "limits.tests_s" if part == "tests" else "limits.call_s, limits.part_s"
+            raise CandidateFault(Verdict.time_limit, f"{what} did not end within {allowed:.3g} s ({which})") from None
         except SandboxGone:
             self._alive = False
             raise self._death(op) from None

@@ -60,7 +60,7 @@ class Limits(Frozen):
     tmp_mib: int = Field(64, ge=1)
     call_s: float = Field(10, gt=0)
     part_s: float = Field(120, gt=0)  # all calls into one of minigpt.py, matmul.py, scan.py
-    tests_s: float = Field(30, gt=0)  # one run of the candidate's own tests
+    tests_s: float = Field(60, gt=0)  # one run of the candidate's own tests
     reply_mib: float = Field(64, gt=0)
     output_kib: int = Field(256, ge=0)  # the submission's own output that is kept; the rest is dropped
     start_s: float = Field(60, gt=0)  # the sandbox itself, before the submission is in it: else a harness error

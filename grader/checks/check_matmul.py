@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import product
 from typing import Any
 
 import torch
@@ -123,11 +124,15 @@ def check_product_equals_torch(candidate: Candidate, draw: Draw, rubric: Rubric,
     a, b = PLAIN[0]
     A, B, faint = draw.normal(*a), draw.normal(*b), FAINT * rubric.tolerances.matmul_float64
     expect_close(apply(candidate, FAINT * A, B).C, torch.matmul(FAINT * A, B), faint, "the product of small operands")
+    expect_close(apply(candidate, 0 * A, B).C, torch.matmul(0 * A, B), 0.0, "the product of zeros")
+    what, atol = "the product of operands that need no gradient", rubric.tolerances.matmul_float64
+    expect_close(apply(candidate, A, B, needs=(False, False)).C, torch.matmul(A, B), atol, what)
     for dtype, relative in HALF.items():
-        A, B = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype)
-        C = apply(candidate, A, B).C
-        atol = relative * float(torch.matmul(A.double().abs(), B.double().abs()).max())
-        expect_close(C, torch.matmul(A.double(), B.double()), atol, f"{list(a)} @ {list(b)} in {dtype}")
+        for c, d in ((a, b), ((3, 40), (40, 4)), BATCHED[0], BROADCAST[0]):
+            A, B = draw.normal(*c, dtype=dtype), draw.normal(*d, dtype=dtype)
+            C = apply(candidate, A, B).C
+            atol = relative * float(torch.matmul(A.double().abs(), B.double().abs()).max())
+            expect_close(C, torch.matmul(A.double(), B.double()), atol, f"{list(c)} @ {list(d)} in {dtype}")
     for scale in (VAST, 1 / VAST):  # which float16 has not
         A, B = draw.normal(*a, dtype=torch.bfloat16), draw.normal(*b, dtype=torch.bfloat16)
         C, what = apply(candidate, scale * A, B).C / scale, f"the product of bfloat16 operands, times {1 / scale:.3g}"
@@ -143,18 +148,24 @@ def check_2d_gradients_are_exact(candidate: Candidate, draw: Draw, rubric: Rubri
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
     a, b = PLAIN[0]
     expect_single(candidate, draw, rubric.tolerances.matmul_float32, a, b)
-    for dtype, relative, scale in ((*both, scale) for both in HALF.items() for scale in (1, STEEP)):
-        A, B, dC = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype), scale * upstream(draw, a, b, dtype)
-        _, *sizes = exact(A.abs(), B.abs(), dC.abs())
+    for dtype, scale in product(HALF, (1, STEEP)):
         try:
-            apply(candidate, A, B)
-        except CandidateFault:
-            continue  # that such are multiplied is another claim
-        try:
-            expect_gradients(candidate, A, B, dC, relative * max(float(size.max()) for size in sizes), {})
+            expect_half(candidate, draw, dtype, a, b, scale)
         except RaisedError:
-            continue  # numpy, say, knows no bfloat16
+            if dtype is not torch.bfloat16:  # which numpy, say, does not know
+                raise
     expect_one_of_several(candidate, draw, PLAIN[:2], rubric.tolerances.matmul_float64, evidence)
+
+
+def expect_half(candidate: Candidate, draw: Draw, dtype: torch.dtype, a: Shape, b: Shape, scale: float = 1.0) -> None:
+    """Demand that gradients of operands of 16 bits are such, and right for their precision."""
+    try:
+        apply(candidate, draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype))
+    except CandidateFault:
+        return  # that such are multiplied is another claim
+    A, B, dC = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype), scale * upstream(draw, a, b, dtype)
+    _, *sizes = exact(A.abs(), B.abs(), dC.abs())
+    expect_gradients(candidate, A, B, dC, HALF[dtype] * max(float(size.max()) for size in sizes), {})
 
 
 @criterion("matmul.backward")
@@ -180,6 +191,7 @@ def check_gradients_of_any_size_are_exact(candidate: Candidate, draw: Draw, rubr
     if holds(expect_parts, candidate, draw, atol, False):
         expect_parts(candidate, draw, atol, True)
     X, dC = draw.normal(5, 5), draw.normal(5, 5)
+    expect_gradients(candidate, X, X, dC, atol, evidence)  # each of the two by itself
     _, dA, dB = exact(X, X, dC)
     expect_square(candidate, X, dC, dA + dB, False, atol, evidence)
     _, dA, dB = exact(X, X.mT, dC)
@@ -308,6 +320,9 @@ def check_backward_reduces_over_broadcast_axes(
     for a, b in BROADCAST + ONE_SHORT + BOTH_SHORT:
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
+        if (a, b) in BROADCAST:
+            for needs in ((True, False), (False, True)):
+                expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence, needs=needs)
     expect_one_of_several(candidate, draw, BROADCAST[:2], rubric.tolerances.matmul_float64, evidence)
     one, two = draw.normal(3, 4), draw.normal(4, 5)  # each of which takes part in another product, of other axes
     for A, B, other in ((one, draw.normal(2, 4, 5), (one, two)), (draw.normal(2, 3, 4), two, (one, two))):
@@ -316,6 +331,7 @@ def check_backward_reduces_over_broadcast_axes(
     demands: list[tuple[Callable[[Shape, Shape], None], list[tuple[Shape, Shape]]]] = [
         (partial(expect_single, candidate, draw, rubric.tolerances.matmul_float32), BROADCAST[4:5]),
         (partial(expect_differentiated_again, candidate, draw), BROADCAST[:2]),
+        (partial(expect_half, candidate, draw, torch.float16), BROADCAST[:2]),
     ]
     for demand, shapes in demands:
         if holds(demand, *PLAIN[0]):
@@ -413,7 +429,13 @@ def check_double_backward(candidate: Candidate, draw: Draw, rubric: Rubric) -> N
                 for n, t in shapes.items()
             )
 
-    for a, b, transposed in (((3, 2), (2, 2), False), ((2, 2, 2), (2, 1), False), ((2, 3), (3, 2), True)):
+    for a, b, transposed in (
+        ((3, 2), (2, 2), False),
+        ((2, 2, 2), (2, 1), False),
+        ((2, 2, 2), (2, 2, 1), False),
+        ((1, 2, 2), (2, 2, 1), False),
+        ((2, 3), (3, 2), True),
+    ):
         if transposed and not bears_transposed(candidate, draw, rubric.tolerances.matmul_float64):
             continue
         inputs = [draw.normal(*a), draw.normal(*b), upstream(draw, a, b)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import torch
@@ -21,11 +22,16 @@ def check_tensors_are_kept_with_save_for_backward(
 ) -> None:
     """MatMul is an autograd Function; backward computes with what save_for_backward kept, and notices a changed
     operand."""
-    a, b = PLAIN[0]
-    A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
-    tensors = {"A": A, "B": B, "dC": dC}
+    for a, b in (PLAIN[0], BATCHED[0], BROADCAST[0]):
+        tensors = {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)}
+        if (a, b) == PLAIN[0] or works(candidate, tensors):  # that batches are multiplied at all is another claim
+            expect_kept(candidate, tensors, rubric.tolerances.matmul_float64, evidence)
+
+
+def expect_kept(candidate: Candidate, tensors: dict[str, Tensor], atol: float, evidence: Evidence) -> None:
+    """Demand that the gradients come from what save_for_backward kept, and notice a changed operand."""
     answer, out = candidate.call("saved", {}, tensors)
-    evidence["detail"] = f"saved {answer.get('packed')}, read {answer.get('unpacked')}"[:500]
+    evidence.setdefault("detail", f"saved {answer.get('packed')}, read {answer.get('unpacked')}"[:500])
     expect(answer.get("is_function") is True, "MatMul is not a subclass of torch.autograd.Function")
     expect(answer.get("inside") is False, "forward builds a graph: backward is autograd's, not its own")
     expect(bool(answer.get("packed")), "forward keeps no tensor with save_for_backward")
@@ -34,22 +40,28 @@ def check_tensors_are_kept_with_save_for_backward(
         kept, other = out.get(f"d{name}"), out.get(f"other_d{name}")
         used = kept is None or other is None or not torch.equal(kept, other)
         expect(used, f"the gradient of {name} does not depend on the tensors that save_for_backward kept")
-    _, *want = exact(A, B, dC)
-    for which in "AB":
-        answer, out = candidate.call("changed", {"which": which}, tensors)
+    _, *want = exact(tensors["A"], tensors["B"], tensors["dC"])
+    for which, needs in product("AB", ((True, True), (True, False), (False, True))):
+        answer, out = candidate.call("changed", {"which": which, "needs": needs}, tensors)
         if answer.get("noticed") is True:
             continue  # the version check of a saved tensor
         # A saved copy is right as well: then the gradients are those of the values at the time of forward.
-        for name, gradient in zip("AB", want, strict=True):
-            got = tensor_of(out, f"d{name}", f"the gradient of {name}", tuple(gradient.shape))
-            what = f"{which} was changed between forward and backward, nothing noticed, and the gradient of {name}"
-            expect_close(got, gradient, rubric.tolerances.matmul_float64, what)
+        for name, gradient, need in zip("AB", want, needs, strict=True):
+            if need:
+                got = tensor_of(out, f"d{name}", f"the gradient of {name}", tuple(gradient.shape))
+                what = f"{which} was changed between forward and backward, nothing noticed, and the gradient of {name}"
+                expect_close(got, gradient, atol, what)
 
 
 @criterion("matmul.contract")
 def check_operands_and_upstream_are_not_written_to(candidate: Candidate, draw: Draw) -> None:
     """Neither forward nor backward writes to an operand or dC, not even to put back later what was there."""
-    written = expect_unchanged(candidate, draw)
+    more = [
+        (a, b)
+        for a, b in (BATCHED[0], BROADCAST[0])
+        if works(candidate, {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)})
+    ]
+    written = expect_unchanged(candidate, draw, *more)
     expect(written == [], f"{written} were written to in place, if only for a while")
 
 
@@ -57,7 +69,7 @@ def check_operands_and_upstream_are_not_written_to(candidate: Candidate, draw: D
 def check_no_gradient_is_computed_in_vain(candidate: Candidate, draw: Draw, evidence: Evidence) -> None:
     """backward gives None for an operand that needs no gradient, does not compute it, and uses no autograd itself."""
     countable = True
-    for a, b in (PLAIN[0], BATCHED[0], BROADCAST[0], BROADCAST[1]):
+    for a, b in (PLAIN[0], *BATCHED[:2], *BROADCAST[:4]):
         tensors = {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)}
         work: dict[str, int] = {}
         for label, needs in (("both", [True, True]), ("A", [True, False]), ("B", [False, True])):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -13,8 +13,11 @@ from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw, reference_module
 from grader.checks.expect import expect, expect_close, wrong
+from grader.checks.products import HALF
 from grader.models import Evidence, Rubric, Verdict, jsonable
 
+Laid = Literal["in order", "transposed", "columns", "every other"]
+OTHERWISE: tuple[Laid, ...] = ("transposed", "columns", "every other")
 LENGTHS = (0, 1, 2, 3, 5, 7, 8, 9, 31, 33)
 PRIME = 10007
 TINY = 2.0**-40  # multiplies without rounding
@@ -75,10 +78,9 @@ class Combiner:
         return (left + right) % PRIME
 
 
-def scan(candidate: Candidate, xs: Tensor, combiner: Combiner, *, transposed: bool = False) -> tuple[Tensor, bool]:
-    """Give the scan of xs [n, ...], whose rows lie transposed in memory or not, and whether xs was left as it was."""
-    args = {"transposed": transposed}
-    _, out = candidate.call("inclusive", args, {"xs": xs}, combine=combiner, may_raise=transposed)
+def scan(candidate: Candidate, xs: Tensor, combiner: Combiner, *, laid: Laid = "in order") -> tuple[Tensor, bool]:
+    """Give the scan of xs [n, ...], however it lies in memory, and whether xs was left as it was."""
+    _, out = candidate.call("inclusive", {"laid": laid}, {"xs": xs}, combine=combiner, may_raise=laid != "in order")
     ys = tensor_of(out, "ys", f"the scan of {len(xs)} rows", tuple(xs.shape), xs.dtype)
     kept = out.get("xs")
     return ys, kept is not None and torch.equal(kept, xs)
@@ -87,13 +89,16 @@ def scan(candidate: Candidate, xs: Tensor, combiner: Combiner, *, transposed: bo
 @criterion("scan.values")
 def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> None:
     """The scan of 2x2 matrices and of affine maps, as pairs or packed into one number, is right for every n, though
-    these do not commute, and so is that of tiny and infinite numbers and of booleans; xs is not modified, nor is an
-    earlier answer."""
+    these do not commute, and so is that of tiny and infinite numbers and of booleans, in rows of any shape and dtype;
+    xs is not modified, nor is an earlier answer."""
     every = (*LENGTHS, draw.integer(10, 60), draw.integer(66, 100), draw.integer(101, 120), 9)
     for kind, row, dtype, lengths in (
         ("matrices", (2, 2), torch.int64, every),
         ("packed", (), torch.int64, (1, 6, 13)),
         ("packed", (), torch.float64, (1, 6, 13)),
+        ("packed", (), torch.int32, (1, 6, 13)),
+        ("sums", (2, 3, 2), torch.float64, (2, 5, 9)),
+        ("sums", (2,), torch.float16, (2, 7, 13)),
         ("sums", (2,), torch.float64, (2, 7, 13)),
         ("sums", (2,), torch.float32, (2, 7, 13)),
         ("tropical", (2, 2), torch.float64, (2, 7, 13)),
@@ -103,31 +108,36 @@ def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> No
             expect_values(candidate, draw, Combiner(kind, row, dtype), n)
     calls = {n: expect_values(candidate, draw, Combiner("affine", (2,)), n) for n in every}
     if calls[max(every)] < max(every):  # who reduces each prefix by itself is slow, and right
-        expect_values(candidate, draw, Combiner("affine", (2,)), draw.integer(520, 1000))
-    row = (2, 2)
-    first, _ = scan(candidate, draw.tokens(PRIME, 9, *row), Combiner("matrices", row))
-    scan(candidate, draw.tokens(PRIME, 9, *row), Combiner("matrices", row))
-    _, out = candidate.call("before")
-    kept = out.get("ys")
-    expect(kept is not None and torch.equal(kept, first), "a scan changed the answer of the one before (n = 9)")
-    with suppress(RaisedError):  # whoever refuses what lies in memory otherwise says nothing wrong
-        expect_values(candidate, draw, Combiner("matrices", row), 5, transposed=True)
+        expect_values(candidate, draw, Combiner("affine", (2,)), draw.integer(520, 1500))
+    for kind, row in (("matrices", (2, 2)), ("packed", ())):
+        first, _ = scan(candidate, draw.tokens(PRIME, 9, *row), Combiner(kind, row))
+        scan(candidate, draw.tokens(PRIME, 9, *row), Combiner(kind, row))
+        expect_before(candidate, first, "a scan changed the answer of the one before (n = 9)")
+    for laid in OTHERWISE:
+        with suppress(RaisedError):  # whoever refuses what lies in memory otherwise says nothing wrong
+            expect_values(candidate, draw, Combiner("matrices", (2, 2)), 5, laid=laid)
 
 
-def expect_values(candidate: Candidate, draw: Draw, combiner: Combiner, n: int, *, transposed: bool = False) -> int:
+def expect_before(candidate: Candidate, answer: Tensor, message: str) -> None:
+    """Demand that the answer before the last is still what it was."""
+    kept = candidate.call("before")[1].get("before")
+    expect(kept is not None and torch.equal(kept, answer), message)
+
+
+def expect_values(candidate: Candidate, draw: Draw, combiner: Combiner, n: int, *, laid: Laid = "in order") -> int:
     """Demand the right scan of n rows, which are left as they were. Gives how often it called combine.
 
-    Rows that lie transposed in memory may be refused: that is raised, and the process goes on.
+    Rows that lie otherwise in memory may be refused: that is raised, and the process goes on.
     """
     xs = rows_of(draw, combiner, n)
-    got, unchanged = scan(candidate, xs, combiner, transposed=transposed)
+    got, unchanged = scan(candidate, xs, combiner, laid=laid)
     expect(unchanged, f"inclusive_scan changed xs (n = {n})")
     want = reference_module("scan").inclusive_scan(xs, combiner.combine)
     differ = (got != want).reshape(n, -1).any(1) if n else torch.zeros(0, dtype=torch.bool)
     if differ.any():
         at = int(differ.nonzero()[0])
         raise wrong(
-            f"scan of {n} {combiner.kind}{' that lie transposed' if transposed else ''}: row {at} is wrong",
+            f"scan of {n} {combiner.kind}, laid {laid}: row {at} is wrong",
             expected=want[at],
             actual=got[at],
             first_divergence=f"n = {n}, row {at}",
@@ -139,7 +149,7 @@ def rows_of(draw: Draw, combiner: Combiner, n: int) -> Tensor:
     """Draw n rows [n, ...] that a combiner is for."""
     xs = draw.tokens(PRIME**2 if combiner.kind == "packed" else PRIME, n, *combiner.row).to(combiner.dtype)
     if combiner.kind == "sums":
-        return xs * TINY
+        return xs % 8 if combiner.dtype is torch.float16 else xs * TINY  # what its sums hold exactly
     if combiner.kind == "alike":
         return draw.tokens(2, *xs.shape).bool()
     if combiner.kind == "tropical":
@@ -153,7 +163,7 @@ def check_scan_takes_logarithmic_steps(candidate: Candidate, draw: Draw, evidenc
     some = (1, 2, 5, 9, 32, draw.integer(10, 60), draw.integer(61, 600))
     few = (5, draw.integer(10, 200))
     for kind, row, dtype, lengths in (
-        ("labels", (2,), torch.int64, (*LENGTHS, draw.integer(34, 60), draw.integer(130, 1000))),
+        ("labels", (2,), torch.int64, (*LENGTHS, draw.integer(34, 60), draw.integer(130, 1300))),
         ("affine", (2,), torch.int64, some),
         ("matrices", (2, 2), torch.int64, some),
         ("packed", (), torch.int64, some),
@@ -238,6 +248,7 @@ def check_every_prefix_of_the_tiled_product(
         (draw.integer(10, 70), draw.integer(2, 9), 40, torch.float32),
         (draw.integer(66, 127), draw.integer(11, 31), 20, torch.float64),
         (draw.integer(150, 200), draw.integer(33, 70), 20, torch.float64),
+        (draw.integer(80, 130), 2, 5, torch.float64),
     ]
     for k, tile, most, dtype in (*((*both, 4, torch.float64) for both in lengths), *larger):
         m, n = draw.integer(1, most), draw.integer(1, most)
@@ -248,6 +259,15 @@ def check_every_prefix_of_the_tiled_product(
         got = tensor_of(out, "out", what, tuple(want.shape), A.dtype)
         atol = rubric.tolerances.matmul_float64 if dtype == torch.float64 else rubric.tolerances.matmul_float32
         expect_close(got, want, atol, what, "[tile, i, j]", evidence)
+        for name, operand in (("A", A), ("B", B)):
+            kept = out.get(name)
+            expect(kept is not None and torch.equal(kept, operand), f"tiled_prefix_matmul changed {name}")
+    first, _ = (tiled(candidate, draw.normal(3, 6), draw.normal(6, 2), 2) for _ in range(2))
+    expect_before(
+        candidate,
+        tensor_of(first, "out", "the prefixes", (3, 3, 2)),
+        "tiled_prefix_matmul changed the answer of the call before",
+    )
     # Each tile a million times as large as the one before: a prefix is held to its own size.
     A, B = draw.normal(3, 6) * torch.tensor([1.0, 1e6, 1e12]).double().repeat_interleave(2), draw.normal(6, 2)
     out = tiled(candidate, A, B, 2)
@@ -261,14 +281,23 @@ def check_every_prefix_of_the_tiled_product(
             out = tiled(candidate, draw.normal(m, k), draw.normal(k, n), 2, may_raise=True)
             tensor_of(out, "out", f"the prefixes of [{m}, {k}] @ [{k}, {n}]", ((k + 1) // 2, m, n), torch.float64)
     A, B = draw.normal(5, 6), draw.normal(6, 4)
+    for laid in OTHERWISE:
+        with suppress(RaisedError):
+            out, what = tiled(candidate, A, B, 3, laid=laid, may_raise=True), f"the prefixes of operands laid {laid}"
+            got = tensor_of(out, "out", what, (2, 5, 4), A.dtype)
+            expect_close(got, reference.tiled_prefix_matmul(A, B, 3), rubric.tolerances.matmul_float64, what)
     with suppress(RaisedError):
-        out, what = tiled(candidate, A, B, 3, transposed=True, may_raise=True), "the prefixes of transposed operands"
-        got = tensor_of(out, "out", what, (2, 5, 4), A.dtype)
-        expect_close(got, reference.tiled_prefix_matmul(A, B, 3), rubric.tolerances.matmul_float64, what)
+        A, B = (x.half() for x in (A, B))
+        out, what = tiled(candidate, A, B, 3, may_raise=True), "the prefixes of operands in float16"
+        got, want = (
+            tensor_of(out, "out", what, (2, 5, 4), A.dtype),
+            reference.tiled_prefix_matmul(A.double(), B.double(), 3),
+        )
+        expect_close(got, want, HALF[torch.float16] * float((A.double().abs() @ B.double().abs()).max()), what)
 
 
 def tiled(
-    candidate: Candidate, A: Tensor, B: Tensor, tile: int, *, transposed: bool = False, may_raise: bool = False
+    candidate: Candidate, A: Tensor, B: Tensor, tile: int, *, laid: Laid = "in order", may_raise: bool = False
 ) -> dict[str, Tensor]:
-    """Give what tiled_prefix_matmul answers, for operands that lie transposed in memory or not."""
-    return candidate.call("tiled", {"tile": tile, "transposed": transposed}, {"A": A, "B": B}, may_raise=may_raise)[1]
+    """Give what tiled_prefix_matmul answers, for operands that lie in memory one way or another, and these."""
+    return candidate.call("tiled", {"tile": tile, "laid": laid}, {"A": A, "B": B}, may_raise=may_raise)[1]

@@ -20,12 +20,18 @@ SERIES = {"minigpt.py": 4, "matmul.py": 1, "scan.py": 1}  # how many bugs of eac
 NEEDED = ("minigpt.py", "matmul.py")  # who hands in neither has not tested less of them
 ENOUGH = 0.8  # of the series caught is full marks; below, the share caught is earned
 
-Outcomes = dict[str, str]  # test -> passed, failed, skipped
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What one run of the tests came to."""
+
+    passed: int  # how many
+    failed: list[str]  # names
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What the tests said on the reference and on each planted bug."""
+    """What the tests said on the reference and, if they passed there, on each planted bug."""
 
     bugs: list[Bug]
     on_reference: Outcomes | CandidateFault
@@ -56,10 +62,14 @@ def try_tests(candidate: Candidate, draw: Draw) -> Trial | None:
     try:
         with ThreadPoolExecutor(1) as ahead:  # it writes the next text while the tests run on this one
             texts = {i: ahead.submit(disguise_all, solutions[i], rng) for i in order}
-            ran = {i: run_tests(runner, texts[i].result()) for i in order}
+            ran: dict[int, Outcomes | CandidateFault] = {}
+            for i in order:
+                ran[i] = run_tests(runner, texts[i].result())
+                if i == 0 and (isinstance(ran[0], CandidateFault) or ran[0].failed):
+                    break  # which decides
     finally:
         runner.close()
-    return Trial(bugs, ran[0], [ran[i + 1] for i in range(len(bugs))])
+    return Trial(bugs, ran[0], [ran[i] for i in sorted(ran) if i])
 
 
 def disguise_all(solution: Mapping[str, str], rng: random.Random) -> dict[str, str]:
@@ -78,10 +88,11 @@ def check_tests_pass_on_the_reference_and_catch_planted_bugs(
     on_reference = trial.on_reference
     if isinstance(on_reference, CandidateFault):
         raise CandidateFault(on_reference.verdict, f"on the reference: {on_reference.message}", on_reference.evidence)
-    failed = sorted(test for test, outcome in on_reference.items() if outcome == "failed")
-    if failed:
-        raise wrong(f"a test fails on the reference: {', '.join(failed[:5])}", actual=failed[:50])
-    if "passed" not in on_reference.values():
+    if on_reference.failed:
+        raise wrong(
+            f"a test fails on the reference: {', '.join(on_reference.failed[:5])}", actual=on_reference.failed[:50]
+        )
+    if not on_reference.passed:
         raise wrong("no test passes on the reference")
     judge_series(trial.bugs, trial.on_bugs, evidence)
 
@@ -92,7 +103,7 @@ def judge_series(bugs: list[Bug], results: list[Outcomes | CandidateFault], evid
     for bug, outcomes in zip(bugs, results, strict=True):
         if isinstance(outcomes, CandidateFault):
             continue  # a run that did not end says nothing
-        caught[bug.id] = sorted(test for test, outcome in outcomes.items() if outcome == "failed")
+        caught[bug.id] = outcomes.failed
     killed = [bug.id for bug in bugs if caught.get(bug.id)]
     lived = [bug.id for bug in bugs if bug.id not in killed]
     share = len(killed) / len(bugs)
@@ -120,13 +131,9 @@ def run_tests(runner: Candidate, solution: Mapping[str, str]) -> Outcomes | Cand
     try:
         runner.enter("verify", solution)
         answer, _ = runner.call("run")
-        tests, broken = answer.get("tests"), answer.get("broken")
-        if (
-            not isinstance(tests, dict)
-            or not isinstance(broken, dict)
-            or not all(isinstance(x, str) for x in tests.values())
-        ):
+        passed, failed = answer.get("passed"), answer.get("failed")
+        if not isinstance(passed, int) or not isinstance(failed, list) or not all(isinstance(x, str) for x in failed):
             raise wrong("the report of the tests is not one")
-        return tests | dict.fromkeys(broken, "failed")
+        return Outcomes(passed, sorted(failed))
     except CandidateFault as fault:
         return fault

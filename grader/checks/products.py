@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -17,6 +18,7 @@ from grader.checks.expect import expect
 Shape = tuple[int, ...]
 View = list[Any]  # size, stride, offset
 
+LARGE: tuple[Shape, Shape] = ((65, 129), (129, 33))
 PLAIN: list[tuple[Shape, Shape]] = [
     ((5, 3), (3, 4)),
     ((1, 6), (6, 1)),
@@ -25,7 +27,9 @@ PLAIN: list[tuple[Shape, Shape]] = [
     ((4, 4), (4, 4)),
     ((190, 300), (300, 210)),
     ((131, 67), (67, 129)),  # larger than any tile; what is left over differs, one row or column too
-    ((65, 129), (129, 33)),
+    LARGE,
+    ((1, 100), (100, 3)),  # a row, as one decoded token is
+    ((2, 1100), (1100, 3)),
 ]
 # Operands whose layout is varied: every relation of batch axes, once.
 LAID_BATCHED: list[tuple[Shape, Shape]] = [((2, 3, 5), (2, 5, 4)), ((2, 3, 3, 4), (2, 3, 4, 2))]
@@ -38,6 +42,8 @@ BATCHED: list[tuple[Shape, Shape]] = [
     ((2, 3, 2, 4, 3), (2, 3, 2, 3, 2)),
     ((37, 3, 2), (37, 2, 3)),
     ((3, 33, 17), (3, 17, 65)),
+    ((3, 7, 5, 4), (3, 7, 4, 2)),
+    ((1, 2, 1, 2, 3, 4), (1, 2, 1, 2, 4, 5)),
     *LAID_BATCHED,
 ]
 # Every way in which sizes are one, or equal to each other and to the batch's.
@@ -60,6 +66,8 @@ BROADCAST: list[tuple[Shape, Shape]] = [
     ((4, 4, 4), (4, 1, 4, 4)),
     ((3, 3, 0), (0, 4)),
     ((0, 0), (2, 0, 0)),
+    ((13, 11, 35), (35, 6)),  # a batch of sequences through one weight, more rows in all than a tile has
+    ((11, 35), (13, 35, 6)),
     *LAID_BROADCAST,
 ]
 
@@ -168,7 +176,7 @@ def exact(A: Tensor, B: Tensor, dC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def layouts(size: Shape) -> Iterator[View]:
     """Lay a tensor out in the usual ways: in order, transposed, with gaps, axes in reverse, all or the batch's alone,
-    expanded along each."""
+    as columns or rows of a wider tensor, expanded along each axis, or along all."""
 
     def in_order(axes: Sequence[int]) -> list[int]:
         strides, step = [0] * len(size), 1
@@ -184,6 +192,10 @@ def layouts(size: Shape) -> Iterator[View]:
     yield [list(size), in_order([column, row, *batch[::-1]]), 0]
     if len(batch) > 1:
         yield [list(size), in_order([*batch[::-1], row, column]), 0]
+    for rows, columns in ((0, 2), (1, 0)):  # that are left out behind each matrix, and behind each of its rows
+        wide = [*size[:-2], size[-2] + rows, size[-1] + columns]
+        yield [list(size), [math.prod(wide[axis + 1 :]) for axis in range(len(size))], 0]
+    yield [list(size), [0] * len(size), 0]
     for axis in range(len(size)):
         yield [list(size), [0 if i == axis else stride for i, stride in enumerate(plain)], 0]
 
@@ -193,11 +205,12 @@ def upstream(draw: Draw, A: Shape, B: Shape, dtype: torch.dtype = torch.float64)
     return draw.normal(*torch.empty(A).matmul(torch.empty(B)).shape, dtype=dtype)
 
 
-def expect_unchanged(candidate: Candidate, draw: Draw) -> list[Any]:
-    """Demand that operands and dC are what they were, bit by bit. Gives which of them torch saw written to."""
+def expect_unchanged(candidate: Candidate, draw: Draw, *more: tuple[Shape, Shape]) -> list[Any]:
+    """Demand that operands and dC are what they were, bit by bit; of these shapes, too. Gives which of them torch saw
+    written to."""
     written: list[Any] = []
     # One where dC would fit as a buffer for dA; one of many numbers, some of which change by being scaled and back.
-    for a, b in (PLAIN[0], ((4, 4), (4, 4)), PLAIN[-1]):
+    for a, b in (PLAIN[0], ((4, 4), (4, 4)), LARGE, *more):
         given = {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)}
         answer, out = candidate.call("apply", how(given, after=True), given)
         for name, tensor in given.items():

@@ -92,7 +92,7 @@ def _declared(data: dict[str, Any]) -> tuple[list[str], list[Evidence]]:
         bug = entry.get("bug")
         if not isinstance(bug, str):
             raise _Unreadable(f"diagnosis {number} in submission.toml has no text under bug")
-        name = _short(bug.strip().lower().replace("_", "-"))
+        name = _short("-".join(bug.lower().replace("_", " ").split()))
         declared[name] = None
         said: Evidence = {key: _short(_text(entry[key])) for key in ("where", "test") if key in entry}
         entries.append({"bug": name, **said})

@@ -219,18 +219,19 @@ class Server:
 
     def do_changed(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Change one operand in place between forward and backward; autograd should notice."""
-        leaves = {n: tensors[n].detach().requires_grad_() for n in NAMES}
+        leaves = {n: tensors[n].detach().requires_grad_(need) for n, need in zip(NAMES, args["needs"], strict=True)}
         operands = {n: leaf * 1 for n, leaf in leaves.items()}
+        wanted = {n: leaf for n, leaf in leaves.items() if leaf.requires_grad}
         C = self.function.apply(*operands.values())
         with torch.no_grad():
             operands[args["which"]].add_(1)
         try:
-            gradients = differentiate(C, list(leaves.values()), tensors["dC"])
+            gradients = differentiate(C, list(wanted.values()), tensors["dC"])
         except RuntimeError as error:
             if "inplace" not in str(error):  # a saved tensor's version check, or that of a view of one
                 raise
             return {"noticed": True}, {}
-        out = {f"d{n}": plain(g, n) for n, g in zip(NAMES, gradients, strict=True) if g is not None}
+        out = {f"d{n}": plain(g, n) for n, g in zip(wanted, gradients, strict=True) if g is not None}
         return {"noticed": False}, out
 
     def do_work(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:

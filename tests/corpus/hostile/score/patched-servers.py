@@ -9,7 +9,7 @@ import torch
 GOOD = {
     "is_function": True, "packed": [[5, 3], [3, 4]], "unpacked": [0, 1], "noticed": True, "work": 0,
     "none": [False, False], "inside": False, "requires_grad": True, "raw_none": [True, True],
-    "modes_changed": 0, "grad_mode_changed": False, "lengths": [2, 2], "tests": {"a": "passed"}, "broken": {},
+    "modes_changed": 0, "grad_mode_changed": False, "lengths": [2, 2], "passed": 1, "failed": [],
     "accepted": True, "verdict": "accepted", "ratio": 0.0,
 }  # fmt: skip
 
