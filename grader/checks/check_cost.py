@@ -27,7 +27,7 @@ HALF = {1: 500, 2: 280}  # tokens of a prompt, and as many new ones, where a sho
 STEPS = [1] * 8  # tokens of the decode steps that are timed as one, so that a recompute now and then shows
 CHUNKS = 4  # that are timed as one as well, where they are right
 ROUNDING = 10  # tolerances
-TIMED = ((190, 420), (96, 128), (160, 256), (96, 128))  # sizes of products that are timed, at the least and at the most
+TIMED = ((190, 420), (96, 128), (160, 256))  # sizes of products that are timed, at the least and at the most
 TIMED_ATOL = 2e-3  # what a float32 sum of so many products of numbers near 1 may be off; to half precision 1e-2
 MIDDLE = 0.8  # of the operands' sizes, about: products of such as have both signs cannot be summed without being made
 SIZES = {"vocab_size": 65, "block_size": LONGEST, "n_layer": 2, "n_head": 4}
@@ -235,12 +235,11 @@ def check_cached_generation_is_linear(
 @criterion("matmul.timing")
 def check_time_is_near_torchs_own(candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence) -> None:
     """Forward and backward take at most three times as long as torch's own, side by side; their values are right."""
-    (m, k, n), (p, q, r), (s, t, u), (v, w, x) = ([draw.untold(*between) for _ in range(3)] for between in TIMED)
+    (m, k, n), (p, q, r), (s, t, u) = ([draw.untold(*between) for _ in range(3)] for between in TIMED)
     products: list[tuple[Shape, Shape, torch.dtype]] = [
         ((m, k), (k, n), torch.float32),
         ((4, p, q), (4, q, r), torch.float32),
         ((s, t), (t, u), torch.float64),
-        ((4, v, w), (w, x), torch.float32),
     ]
     operands = [
         (draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype), upstream(draw, a, b, dtype))
