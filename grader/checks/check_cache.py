@@ -222,6 +222,10 @@ def check_cached_generation_equals_uncached(
     own_logits(model, *draw.alike(case.vocab, case.batch, draw.integer(8, 16)), rubric.tolerances.logits_float32)
     for length, new in ((5, 12), (13, 2 * case.block), (21, 5), (1, 3), (5, 1), (6, 0)):
         expect_same_with_cache(model, draw, draw.tokens(case.vocab, case.batch, length), new)
+    again = draw.tokens(case.vocab, 2, 7)
+    for _ in range(2):  # the same prompt, with other weights
+        expect_same_with_cache(model, draw, again, 6)
+        model.load(draw.weights(case.config))
     expect_same_with_cache(model, draw, draw.tokens(case.vocab, draw.integer(6, 20), 5), 6)
     few = draw.tokens(case.vocab, 2, 5)
     if double := double_model(candidate, case, few):
@@ -230,9 +234,21 @@ def check_cached_generation_equals_uncached(
         expect_same_with_cache(RemoteGPT(candidate, other), draw, draw.tokens(other.vocab, 2, 1), 5)
     long, new = draw.longest(positions), draw.integer(60, 250)
     model = live_model(candidate, draw, once, long)
-    tokens = model.generate(draw.tokens(long.vocab, 1, 9), new, use_cache=True).tokens
-    expect_chosen(own_logits(model, tokens[:, :-1]), tokens, 9)
+    prompt = draw.tokens(long.vocab, 1, 9)
+    expect_same_with_cache(model, draw, prompt, 20)
+    if holds_choice(model, model.generate(prompt, 20, use_cache=False).tokens, 9):  # else that is gpt.greedy's claim
+        tokens = model.generate(prompt, new, use_cache=True).tokens
+        expect_chosen(own_logits(model, tokens[:, :-1]), tokens, 9)
     once(("moves", positions), lambda: expect_moves(live_model(candidate, draw, once, case), case, draw))
+
+
+def holds_choice(model: RemoteGPT, tokens: Tensor, prompt: int) -> bool:
+    """Tell whether each of the tokens [B, T] after the prompt is among the best of the submission's own forward."""
+    try:
+        expect_chosen(own_logits(model, tokens[:, :-1]), tokens, prompt)
+    except CandidateFault:
+        return False
+    return True
 
 
 def expect_chosen(own: Tensor, tokens: Tensor, prompt: int) -> None:
@@ -249,8 +265,8 @@ def expect_chosen(own: Tensor, tokens: Tensor, prompt: int) -> None:
 
 def expect_same_with_cache(model: RemoteGPT, draw: Draw, idx: Tensor, new: int) -> None:
     """Demand that idx [B, T] goes on with the same tokens with the cache as without."""
-    # That it stops at none is gpt.greedy's claim; that it slides, gpt.window's.
-    others = new == 0 or idx.size(1) + new > model.case.block
+    # That it stops at none and knows every token is gpt.greedy's claim; that it slides, gpt.window's.
+    others = new == 0 or idx.size(1) + new > model.case.block or model.case.vocab >= MANY_TOKENS
     try:
         uncached = model.generate(idx, new, use_cache=False, may_raise=others)
     except CandidateFault:
@@ -287,7 +303,7 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
     """The cache gives one (K, V) per layer, [B, H, T, d] in the model's dtype; it grows and keeps its prefix."""
     case = draw.gpt(positions)
     model = RemoteGPT(candidate, case)
-    more = draw.integer(9, case.block - KEPT_TOKENS - 5)
+    more = draw.integer(9, case.block - KEPT_TOKENS - 6)  # that the whole block can be used is another claim
     idx, changed = draw.alike(case.vocab, case.batch, KEPT_TOKENS + 5 + more)
     with torch.no_grad():
         want, reference = case.reference().prefill(idx)

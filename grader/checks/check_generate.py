@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from grader import fixtures
-from grader.candidate import Candidate, CandidateFault
+from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import Draw, GPTCase
 from grader.checks.check_gpt import MANY_TOKENS, NOISE, STEADY, Once, expect_dropout, logits_of, two_passes
@@ -44,6 +44,16 @@ def check_generate_is_deterministic_and_restores_modes(
     once(("moves", positions), lambda: expect_moves(model, case, draw))
     expect_mode_acts(model, draw, idx, use_cache=False)
     expect_nothing_restores(model, idx, use_cache=False)
+    expect_no_graph(model, idx, use_cache=False)
+
+
+def expect_no_graph(model: RemoteGPT, idx: Tensor, use_cache: bool) -> None:
+    """Demand that generate keeps nothing for a backward pass, whatever grad mode it is called in."""
+    try:
+        saved = model.kept_for_backward(idx, use_cache)
+    except RaisedError:
+        return  # it cannot be watched: torch.func bears no hooks
+    expect(saved == 0, f"generate runs with gradients: it keeps {saved} tensors for a backward pass")
 
 
 def expect_nothing_restores(model: RemoteGPT, idx: Tensor, use_cache: bool) -> None:
@@ -123,6 +133,7 @@ def check_cached_generate_is_deterministic_and_restores_modes(candidate: Candida
     model = RemoteGPT(candidate, case, dropout=0.5)
     expect_mode_acts(model, draw, idx, use_cache=True)
     expect_nothing_restores(model, idx, use_cache=True)
+    expect_no_graph(model, idx, use_cache=True)
 
 
 def expect_moves(model: RemoteGPT, case: GPTCase, draw: Draw) -> None:

@@ -100,6 +100,25 @@ def check_no_logit_sees_a_later_token(candidate: Candidate, draw: Draw, evidence
                 first_divergence=f"position {t} sees position {cut + 1}",
             )
     expect_no_leak_far_on(candidate, draw, positions)
+    expect_no_leak_in_training(candidate, draw, positions)
+
+
+def expect_no_leak_in_training(candidate: Candidate, draw: Draw, positions: str) -> None:
+    """Demand the same of train passes with dropout that draw the same random numbers."""
+    case, seed = draw.gpt(positions), draw.untold(1, 2**31)
+    model, cut = RemoteGPT(candidate, case, dropout=0.3), draw.integer(6, 12)
+    idx = draw.tokens(case.vocab, 1, 2 * cut)
+    turned = torch.cat([idx[:, :cut], idx[:, cut:].flip(1)], 1)  # of the same tokens, whatever is drawn by them
+
+    def run(idx: Tensor) -> Tensor:
+        candidate.seed = seed
+        return model.forward(idx, train=True)
+
+    one, two, other = run(idx), run(idx), run(turned)
+    if torch.equal(one, two) and other.isfinite().all():  # else its random numbers are its own
+        leak = float((one - other)[:, :cut].abs().max())
+        what = f"in a train pass the logits before position {cut} move by {leak:.3g} with the order of later tokens"
+        expect(leak <= LEAK["far"], what, max_abs_diff=leak)
 
 
 def expect_no_leak_far_on(candidate: Candidate, draw: Draw, positions: str) -> None:
@@ -209,6 +228,11 @@ def check_logits_equal_the_reference(
     model.load(other.weights)
     got, want = model.forward(idx), logits_of(other, idx)
     expect_close(got, want, atol, "a logit after other weights were loaded", "[b, t, v]", evidence)
+    by = {name: 0.1 * w for name, w in draw.weights(case.config).items()}
+    if model.move(by):
+        moved = replace(case, weights={name: w + by[name] for name, w in other.weights.items()})
+        got, want = model.forward(idx), logits_of(moved, idx)
+        expect_close(got, want, atol, "a logit after a step of the weights", "[b, t, v]", evidence)
 
 
 def expect_same_with_targets(model: RemoteGPT, idx: Tensor, atol: float, evidence: Evidence) -> None:
@@ -449,3 +473,5 @@ def expect_dropout(model: RemoteGPT, draw: Draw, idx: Tensor, when: str, train: 
     apart, spread = float((one - two).abs().max()), float(one.std())
     what = f"{when} two train passes differ by {apart:.2g} at a spread of the logits of {spread:.2g}"
     expect(apart > APART * spread, f"{what}: dropout does nothing")
+    dropped = float((one == 0).float().mean())
+    expect(dropped < APART, f"{when} {dropped:.0%} of the logits are zero: they are dropped themselves")

@@ -47,6 +47,15 @@ class RemoteGPT:
         self.dtype = dtype
         self.candidate.call("cast", {"model": self.name, "dtype": str(dtype).removeprefix("torch.")})
 
+    def move(self, by: dict[str, Tensor]) -> bool:
+        """Add to every parameter where it lies, as an optimizer does; False where some are not there by name."""
+        return self.candidate.call("move", {"model": self.name}, by)[0].get("moved") is True
+
+    def kept_for_backward(self, idx: Tensor, use_cache: bool) -> Any:
+        """Give how many tensors generate keeps for a backward pass, in grad mode."""
+        args = {"model": self.name, "use_cache": use_cache}
+        return self.candidate.call("graph", args, {"idx": idx}, may_raise=True)[0].get("saved")
+
     def expect_kept(self, what: str) -> None:
         """Demand that the result before the last has not changed since."""
         kept = self.candidate.call("kept")[0].get("kept")

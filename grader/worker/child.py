@@ -42,8 +42,7 @@ def cast_float_masks() -> None:
     """
     original = F.scaled_dot_product_attention
 
-    @functools.wraps(original)
-    def attention(query: Any, key: Any, value: Any, attn_mask: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def cast_mask(query: Any, key: Any, value: Any, attn_mask: Any = None, *args: Any, **kwargs: Any) -> Any:
         given = (query, key, value, attn_mask)
         if torch.overrides.has_torch_function(given):  # such as torch.nn.attention.bias, which looks for this function
             return torch.overrides.handle_torch_function(attention, given, *given, *args, **kwargs)
@@ -51,6 +50,12 @@ def cast_float_masks() -> None:
             attn_mask = attn_mask.to(query.dtype)
         return original(query, key, value, attn_mask, *args, **kwargs)
 
+    # As a function of torch's own module, since torch.compile imports the module that a function it inlines is from,
+    # and as the operator that torch.jit.script knows by this name.
+    code, defaults, closure = cast_mask.__code__, cast_mask.__defaults__, cast_mask.__closure__
+    attention: Any = types.FunctionType(code, vars(F), original.__name__, defaults, closure)
+    functools.update_wrapper(attention, original)
+    torch.jit._builtins._register_builtin(attention, "aten::scaled_dot_product_attention")
     F.scaled_dot_product_attention = attention
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.parameter import UninitializedParameter
 
 from grader.worker.plain import Unfit, bare, copied, pair, plain
 
@@ -36,11 +37,15 @@ class Server:
         if not isinstance(model, torch.nn.Module):
             raise Unfit("MiniGPT is not an nn.Module")
         cast(model, args["dtype"])
+        lazy = any(isinstance(p, UninitializedParameter) for p in model.parameters())
+        if lazy:  # what is loaded is what gives it a shape
+            model.load_state_dict(tensors, strict=True)
         own = {name: list(p.shape) for name, p in torch.nn.Module.state_dict(model).items()}
         problem = compare_names(own, {name: list(t.shape) for name, t in tensors.items()})
         if problem:
             raise Unfit(problem)
-        model.load_state_dict(tensors, strict=True)
+        if not lazy:
+            model.load_state_dict(tensors, strict=True)
         model.eval()
         self.models[args["model"]] = model
         return {}, {}
@@ -53,6 +58,16 @@ class Server:
     def do_cast(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         cast(self.models[args["model"]], args["dtype"])
         return {}, {}
+
+    def do_move(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Move every parameter where it lies, as an optimizer does; give whether all are there by name."""
+        parameters = dict(self.models[args["model"]].named_parameters())
+        if parameters.keys() != tensors.keys():
+            return {"moved": False}, {}
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.add_(tensors[name])
+        return {"moved": True}, {}
 
     def do_kept(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Tell whether the result before the last is still what it was when it came."""
@@ -154,6 +169,18 @@ class Server:
             "prompt_changed": not torch.equal(tensors["idx"], prompt),
         }
         return answer, {"tokens": self.plain(tokens, "what generate returns")}
+
+    def do_graph(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Count the tensors that generate keeps for a backward pass, called with gradients on."""
+        saved: list[Tensor] = []
+
+        def pack(tensor: Tensor) -> Tensor:
+            saved.append(tensor)
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            self.models[args["model"]].generate(tensors["idx"], 2, use_cache=args["use_cache"])
+        return {"saved": len(saved)}, {}
 
 
 class Trace:

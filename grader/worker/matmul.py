@@ -133,7 +133,8 @@ class Server:
 
     def raw_gradients(self, node: Any, dC: Tensor) -> tuple[Any, Any]:
         gradients = self.function.backward(node, dC)
-        if isinstance(gradients, Tensor) or not isinstance(gradients, tuple | list) or len(gradients) != 2:
+        # What follows is for arguments of its own, with defaults.
+        if not isinstance(gradients, tuple | list) or len(gradients) < 2 or any(x is not None for x in gradients[2:]):
             raise Unfit(f"backward returns a {type(gradients).__name__}, not two gradients")
         return gradients[0], gradients[1]
 

@@ -1,5 +1,6 @@
 """Requests about scan.py."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,8 @@ class Server:
             answer: Tensor = ask_judge(plain(left, "combine's left"), plain(right, "combine's right"))
             return answer
 
+        if "torch._dynamo" in sys.modules:  # which would look for the module of ours that combine is from
+            combine = torch.compiler.disable(combine)  # type: ignore[no-untyped-call]
         with torch.no_grad():
             ys = self.module.inclusive_scan(xs, combine)
         out = {"ys": plain(ys, "what inclusive_scan returns"), "xs": plain(xs, "xs")}
