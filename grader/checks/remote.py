@@ -91,7 +91,10 @@ class RemoteGPT:
     def gradients(self, idx: Tensor, *, train: bool = True, targets: Targets = "alike") -> dict[str, Tensor] | None:
         """idx [B, T] -> gradients of the loss by parameter (zeros where backward left none), or None where the loss has
         none."""
-        out = self.run(idx, train=train, targets=targets, gradients=True)
+        return self.gradients_of(self.run(idx, train=train, targets=targets, gradients=True))
+
+    def gradients_of(self, out: dict[str, Tensor]) -> dict[str, Tensor] | None:
+        """Take the gradients out of what run gave."""
         if not any(name.startswith("grad.") for name in out):
             return None
         return {

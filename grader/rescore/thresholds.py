@@ -28,13 +28,14 @@ class Measured:
 
 # Every check that reads a tolerance, in the order in which it does; tests/test_rescore.py holds it against the checks.
 CHECKS: dict[str, tuple[Measured, ...]] = {
-    "follows_float64": (Measured("logits_float64"),),
+    "follows_float64": (Measured("logits_float64"), Measured("logits_float32", "unrecorded")),
     "logits_equal_the_reference": (Measured("logits_float32"),),
     "faint_activations_equal_the_reference": (Measured("logits_float32", last=True),),
     "long_sequences_equal_the_reference": (Measured("logits_float32", last=True),),
     "models_of_other_sizes_equal_the_reference": (Measured("logits_float32"),),
     "loss_equals_the_reference": (Measured("loss_float32"),),
     "gradient_equals_the_reference": (Measured("gradient_float32", "unrecorded"),),  # times each parameter's largest
+    "gradient_is_that_of_the_loss_with_dropout": (Measured("loss_float32"),),
     "dropout_is_gated_by_mode": (Measured("logits_float32"),),
     "prefill_equals_forward": (Measured("logits_float32"),),
     "decode_equals_forward": (Measured("logits_float32"),),
