@@ -17,7 +17,7 @@ from grader.checks import both_schemes, criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
 from grader.checks.check_generate import expect_moves
 from grader.checks.check_gpt import MANY_TOKENS, STEADY, Once, expect_sees_prefix, two_passes, unusual, unusual_sizes
-from grader.checks.expect import expect, expect_close, expect_finite, wrong
+from grader.checks.expect import expect, expect_chosen, expect_close, expect_finite, holds, wrong
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
 
@@ -69,14 +69,14 @@ def wet_model(candidate: Candidate, draw: Draw, case: GPTCase) -> RemoteGPT:
     return wet if float((one - two).abs().max()) < STEADY else RemoteGPT(candidate, case)
 
 
-def double_model(candidate: Candidate, case: GPTCase, idx: Tensor) -> RemoteGPT | None:
-    """Build the case's model in float64; None where it does not work in that, which is another claim."""
+def in_float64(candidate: Candidate, case: GPTCase, idx: Tensor) -> tuple[RemoteGPT, Tensor] | None:
+    """Build the case's model in float64, and give forward's logits; None where it does not work in that, which is
+    another claim."""
     try:
         model = RemoteGPT(candidate, case, torch.float64)
-        model.forward(idx, strict_dtype=True, may_raise=True)
+        return model, model.forward(idx, strict_dtype=True, may_raise=True)
     except CandidateFault:
         return None
-    return model
 
 
 def own_logits(model: RemoteGPT, idx: Tensor, changed: int | None = None, atol: float = 0.0) -> Tensor:
@@ -167,16 +167,12 @@ def check_decode_equals_forward_to_the_far_end(
     model = live_model(candidate, draw, once, case)
     idx, changed = draw.alike(case.vocab, 2, LONGEST)
     want = own_logits(model, idx, changed, atol)
-    for edge in (*EDGES, draw.integer(260, 1000)):
-        prompt, end = edge - 3, min(edge + 3, LONGEST)
+    few = [(edge - 3, 6) for edge in (*EDGES, draw.integer(260, 1000))]
+    for prompt, steps in (*few, (draw.integer(2, 40), draw.integer(140, 210))):
+        end = min(prompt + steps, LONGEST)
         got = model.decode_in_chunks(idx[:, :end], [prompt] + [1] * (end - prompt))
-        what = f"a logit decoded after {prompt} tokens"
+        what = f"a logit of {end - prompt} decoded one by one after {prompt} tokens"
         expect_close(got, want[:, prompt:end], atol, what, DECODED, evidence)
-    prompt = draw.integer(2, 40)
-    end = prompt + draw.integer(140, 210)
-    got = model.decode_in_chunks(idx[:, :end], [prompt] + [1] * (end - prompt))
-    what = f"a logit of {end - prompt} decoded one by one after {prompt} tokens"
-    expect_close(got, want[:, prompt:end], atol, what, DECODED, evidence)
 
 
 @criterion("cache.chunks")
@@ -201,8 +197,9 @@ def check_chunked_decode_equals_forward(
         got = model.decode_in_chunks(idx, chunks)
         what = f"a logit decoded in chunks {chunks}"
         expect_close(got, want[:, chunks[0] :], atol, what, DECODED, evidence)
-    if double := double_model(candidate, case, idx):
-        got, want = double.decode_in_chunks(idx, chunks), own_logits(double, idx)
+    if double := in_float64(candidate, case, idx):
+        model, want = double
+        got = model.decode_in_chunks(idx, chunks)
         expect_close(got, want[:, chunks[0] :], atol, "a logit decoded in chunks in float64", DECODED, evidence)
     case = draw.longest(positions)
     model = live_model(candidate, draw, once, case)
@@ -229,39 +226,21 @@ def check_cached_generation_equals_uncached(
         model.load(draw.weights(case.config))
     expect_same_with_cache(model, draw, draw.tokens(case.vocab, draw.integer(6, 20), 5), 6)
     few = draw.tokens(case.vocab, 2, 5)
-    if double := double_model(candidate, case, few):
-        expect_same_with_cache(double, draw, few, 5)
+    if double := in_float64(candidate, case, few):
+        expect_same_with_cache(double[0], draw, few, 5)
     for other in (draw.gpt(positions, vocab_size=MANY_TOKENS), draw.gpt(positions, block_size=1)):
         expect_same_with_cache(RemoteGPT(candidate, other), draw, draw.tokens(other.vocab, 2, 1), 5)
     long, new = draw.longest(positions), draw.integer(60, 250)
     model = live_model(candidate, draw, once, long)
     prompt = draw.tokens(long.vocab, 1, 9)
     expect_same_with_cache(model, draw, prompt, 20)
-    if holds_choice(model, model.generate(prompt, 20, use_cache=False).tokens, 9):  # else that is gpt.greedy's claim
-        tokens = model.generate(prompt, new, use_cache=True).tokens
-        expect_chosen(own_logits(model, tokens[:, :-1]), tokens, 9)
+
+    def expect_greedy(tokens: Tensor) -> None:
+        expect_chosen(own_logits(model, tokens[:, :-1]), tokens, 9, TIE, "cached generation")
+
+    if holds(expect_greedy, model.generate(prompt, 20, use_cache=False).tokens):  # else that is gpt.greedy's claim
+        expect_greedy(model.generate(prompt, new, use_cache=True).tokens)
     once(("moves", positions), lambda: expect_moves(live_model(candidate, draw, once, case), case, draw))
-
-
-def holds_choice(model: RemoteGPT, tokens: Tensor, prompt: int) -> bool:
-    """Tell whether each of the tokens [B, T] after the prompt is among the best of the submission's own forward."""
-    try:
-        expect_chosen(own_logits(model, tokens[:, :-1]), tokens, prompt)
-    except CandidateFault:
-        return False
-    return True
-
-
-def expect_chosen(own: Tensor, tokens: Tensor, prompt: int) -> None:
-    """Demand that each of the tokens [B, T] after the prompt is among the best of the submission's own forward, whose
-    logits over all but the last are own [B, T - 1, V]."""
-    logits = own[:, prompt - 1 :]  # [B, new, V]
-    chosen = logits.gather(2, tokens[:, prompt:, None])[:, :, 0]
-    short = (logits.amax(2) - chosen).max()
-    expect(
-        bool(short < TIE),
-        f"a token of cached generation is not the greedy one: its logit is {float(short):.3g} below the best",
-    )
 
 
 def expect_same_with_cache(model: RemoteGPT, draw: Draw, idx: Tensor, new: int) -> None:

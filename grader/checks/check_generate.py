@@ -15,7 +15,7 @@ from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import Draw, GPTCase
 from grader.checks.check_gpt import MANY_TOKENS, NOISE, STEADY, Once, expect_dropout, logits_of, two_passes
-from grader.checks.expect import expect, expect_close, expect_finite, expect_tokens, wrong
+from grader.checks.expect import expect, expect_chosen, expect_close, expect_finite, expect_tokens, wrong
 from grader.checks.remote import Generated, RemoteGPT
 from grader.models import Evidence, jsonable
 
@@ -236,7 +236,8 @@ def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw,
     ):
         idx = draw.tokens(case.vocab, rows, length)
         got = RemoteGPT(candidate, case).generate(idx, new, use_cache=False, strict_dtype=True).tokens
-        expect_best(case, got, length)
+        logits = logits_of(case, got[:, :-1], torch.float64)
+        expect_chosen(logits, got, length, TIE, "greedy generation")
     case, idx, want = without_ties(draw, positions, length=5, new=5, vocab_size=MANY_TOKENS)
     got = RemoteGPT(candidate, case).generate(idx, 5, use_cache=False, strict_dtype=True).tokens
     expect_tokens(got, want, f"greedy generation from a vocabulary of {MANY_TOKENS:,}")
@@ -280,17 +281,6 @@ def with_end_tokens(case: GPTCase, idx: Tensor, path: Tensor, start: int) -> tup
     for table in ("tok_emb.weight", "head.weight"):
         weights[table] = torch.empty_like(weights[table]).index_copy_(0, name, weights[table])
     return GPTCase(case.config, weights, case.batch), name[idx], name[path]
-
-
-def expect_best(case: GPTCase, got: Tensor, start: int) -> None:
-    """Demand that each token of got, [B, T], from `start` on is the best by the reference's logits before it."""
-    logits = logits_of(case, got[:, :-1], torch.float64)[:, start - 1 :]  # [b, t, v]
-    short = logits.amax(-1) - logits.gather(-1, got[:, start:, None])[:, :, 0]
-    if (short > TIE).any():
-        row, at = (short > TIE).nonzero()[0].tolist()
-        what = f"row {row}, position {start + at}"
-        said, best = int(got[row, start + at]), int(logits[row, at].argmax())
-        raise wrong(f"greedy generation: {what} is token {said}, expected {best}", first_divergence=what)
 
 
 def without_positive_logits(case: GPTCase) -> GPTCase:

@@ -15,7 +15,7 @@ from torch.autograd.gradcheck import GradcheckError
 from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw
-from grader.checks.expect import expect, expect_close, wrong
+from grader.checks.expect import expect, expect_close, holds, wrong
 from grader.checks.products import (
     BASE,
     BATCHED,
@@ -339,15 +339,6 @@ def check_backward_reduces_over_broadcast_axes(
                 demand(a, b)
 
 
-def holds(demand: Callable[..., object], *what: Any) -> bool:
-    """Tell whether a demand holds, of plain matrices say: that it does at all is another claim."""
-    try:
-        demand(*what)
-    except CandidateFault:
-        return False
-    return True
-
-
 def expect_single(candidate: Candidate, draw: Draw, atol: float, a: Shape, b: Shape) -> None:
     """Demand that gradients of float32 operands are exact."""
     A, B = draw.normal(*a, dtype=torch.float32), draw.normal(*b, dtype=torch.float32)
@@ -429,6 +420,7 @@ def check_double_backward(candidate: Candidate, draw: Draw, rubric: Rubric) -> N
                 for n, t in shapes.items()
             )
 
+    atol = rubric.tolerances.matmul_float64
     for a, b, transposed in (
         ((3, 2), (2, 2), False),
         ((2, 2, 2), (2, 1), False),
@@ -436,14 +428,12 @@ def check_double_backward(candidate: Candidate, draw: Draw, rubric: Rubric) -> N
         ((1, 2, 2), (2, 2, 1), False),
         ((2, 3), (3, 2), True),
     ):
-        atol = rubric.tolerances.matmul_float64
         if transposed and not bears_transposed(candidate, draw, atol):
             continue
-        given = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
+        inputs = [draw.normal(*a), draw.normal(*b), upstream(draw, a, b)]
         if len(b) > 2 and not (
-            is_right_in_order(candidate, draw, a, b, atol) and holds(expect_gradients, candidate, *given, atol, {})
+            is_right_in_order(candidate, draw, a, b, atol) and holds(expect_gradients, candidate, *inputs, atol, {})
         ):
             continue  # that batches have gradients at all is another claim
-        inputs = list(given)
         laid = ", both transposed in memory" if transposed else ""
         run_gradcheck(RemoteGradient.apply, inputs, f"the backward of {list(a)} @ {list(b)}{laid}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -60,6 +61,30 @@ def expect_close(
         f"{what} differs at {place}: {actual:.6g}, expected {expected:.6g}; {worst}, tolerance {atol:g}",
         kept,
     )
+
+
+def expect_chosen(logits: Tensor, tokens: Tensor, prompt: int, tie: float, what: str) -> None:
+    """Demand that each of the tokens [B, T] after the prompt is the best, or within `tie` of it, by the logits
+    [B, T - 1, V] over all but the last."""
+    logits = logits[:, prompt - 1 :]  # [B, new, V]
+    short = logits.amax(-1) - logits.gather(-1, tokens[:, prompt:, None])[:, :, 0]
+    if not bool((short < tie).all()):
+        row, at = (~(short < tie)).nonzero()[0].tolist()
+        place = f"row {row}, position {prompt + at}"
+        said, best = int(tokens[row, prompt + at]), int(logits[row, at].argmax())
+        raise wrong(
+            f"{what}: {place} is token {said}, expected {best}, whose logit is {float(short[row, at]):.3g} higher",
+            first_divergence=place,
+        )
+
+
+def holds(demand: Callable[..., object], *what: Any) -> bool:
+    """Tell whether a demand holds, of plain matrices say: that it does at all is another claim."""
+    try:
+        demand(*what)
+    except CandidateFault:
+        return False
+    return True
 
 
 def expect_tokens(got: Tensor, want: Tensor, what: str) -> None:
