@@ -17,7 +17,7 @@ from grader.checks import both_schemes, criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
 from grader.checks.check_generate import expect_moves
 from grader.checks.check_gpt import MANY_TOKENS, STEADY, Once, expect_sees_prefix, two_passes, unusual, unusual_sizes
-from grader.checks.expect import expect, expect_chosen, expect_close, expect_finite, holds, wrong
+from grader.checks.expect import expect, expect_before, expect_chosen, expect_close, expect_finite, holds, wrong
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
 
@@ -410,7 +410,7 @@ def check_rows_and_generations_do_not_mix(
             at = t - length + idx.size(1)
             if name != "five" or t >= prompt + 2:
                 steps[name].append(model.decode(idx[:, at : at + 1], name))
-    model.expect_kept("what decode gave")
+    expect_before(candidate, steps["four"][-1], "what decode gave changes when it gives the next: they share memory")
     atol = rubric.tolerances.logits_float32
     together = {name: torch.cat(parts, 1) for name, parts in steps.items()}  # [B, decoded t, V]
     rows = together["one"][:, 0]

@@ -15,7 +15,7 @@ from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import Draw, GPTCase
 from grader.checks.check_gpt import MANY_TOKENS, NOISE, STEADY, Once, expect_dropout, logits_of, two_passes
-from grader.checks.expect import expect, expect_chosen, expect_close, expect_finite, expect_tokens, wrong
+from grader.checks.expect import expect, expect_before, expect_chosen, expect_close, expect_finite, expect_tokens, wrong
 from grader.checks.remote import Generated, RemoteGPT
 from grader.models import Evidence, jsonable
 
@@ -222,9 +222,8 @@ def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw,
     rows = draw.integer(3, 8)
     got = model.generate(idx.repeat(rows, 1), 5, use_cache=False, strict_dtype=True).tokens
     expect_tokens(got, want[:, : 8 + 5].repeat(rows, 1), f"greedy generation of {2 * rows} rows")
-    for prompt in (idx, idx.flip(0)):
-        model.generate(prompt, 2, use_cache=False)
-    model.expect_kept("what generate gave")
+    before, _ = (model.generate(prompt, 2, use_cache=False).tokens for prompt in (idx, idx.flip(0)))
+    expect_before(candidate, before, "what generate gave changes when it gives the next: they share memory")
     model.generate(idx, 0, use_cache=False, strict_dtype=True)
     # Far on: a small model, for one that is right may go from query to query in Python.
     many = draw.integer(50, 200)

@@ -14,7 +14,7 @@ from torch import Tensor
 from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
-from grader.checks.expect import expect, expect_close, expect_finite, wrong
+from grader.checks.expect import expect, expect_before, expect_close, expect_finite, wrong
 from grader.checks.remote import RemoteGPT, Targets
 from grader.models import Evidence, Rubric, jsonable
 
@@ -225,9 +225,8 @@ def check_logits_equal_the_reference(
     expect_same_with_targets(model, draw.tokens(case.vocab, case.batch, 9), atol, evidence)
     if first is not None:
         evidence |= layer_map(model, case, first, atol)
-    for idx in draw.tokens(case.vocab, 2, 2, 9):
-        model.forward(idx)
-    model.expect_kept("what forward gave")
+    before, _ = map(model.forward, draw.tokens(case.vocab, 2, 2, 9))
+    expect_before(candidate, before, "what forward gave changes when it gives the next: they share memory")
     other = replace(case, weights=draw.weights(case.config))
     model.load(other.weights)
     got, want = model.forward(idx), logits_of(other, idx)

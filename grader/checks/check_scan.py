@@ -12,7 +12,7 @@ from torch import Tensor
 from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw, reference_module
-from grader.checks.expect import expect, expect_close, wrong
+from grader.checks.expect import expect, expect_before, expect_close, wrong
 from grader.checks.products import HALF
 from grader.models import Evidence, Rubric, Verdict, jsonable
 
@@ -116,12 +116,6 @@ def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> No
     for laid in OTHERWISE:
         with suppress(RaisedError):  # whoever refuses what lies in memory otherwise says nothing wrong
             expect_values(candidate, draw, Combiner("matrices", (2, 2)), 5, laid=laid)
-
-
-def expect_before(candidate: Candidate, answer: Tensor, message: str) -> None:
-    """Demand that the answer before the last is still what it was."""
-    kept = candidate.call("before")[1].get("before")
-    expect(kept is not None and torch.equal(kept, answer), message)
 
 
 def expect_values(candidate: Candidate, draw: Draw, combiner: Combiner, n: int, *, laid: Laid = "in order") -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.candidate import CandidateFault
+from grader.candidate import Candidate, CandidateFault
 from grader.models import Evidence, Verdict, jsonable
 
 
@@ -85,6 +85,12 @@ def holds(demand: Callable[..., object], *what: Any) -> bool:
     except CandidateFault:
         return False
     return True
+
+
+def expect_before(candidate: Candidate, answer: Tensor, message: str) -> None:
+    """Demand that the answer before the last, sent once more, is still what it was."""
+    again = candidate.call("before")[1].get("before")
+    expect(again is not None and torch.equal(again.to(answer.dtype), answer), message)
 
 
 def expect_tokens(got: Tensor, want: Tensor, what: str) -> None:

@@ -56,11 +56,6 @@ class RemoteGPT:
         args = {"model": self.name, "use_cache": use_cache}
         return self.candidate.call("graph", args, {"idx": idx}, may_raise=True)[0].get("saved")
 
-    def expect_kept(self, what: str) -> None:
-        """Demand that the result before the last has not changed since."""
-        kept = self.candidate.call("kept")[0].get("kept")
-        expect(kept is True, f"{what} changes when the next is made: they share memory")
-
     def forward(
         self, idx: Tensor, *, train: bool | None = False, strict_dtype: bool = False, may_raise: bool = False
     ) -> Tensor:

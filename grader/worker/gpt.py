@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import UninitializedParameter
 
-from grader.worker.plain import Unfit, bare, copied, pair, plain
+from grader.worker.plain import Answers, Unfit, pair, plain
 
 Answer = tuple[dict[str, Any], dict[str, Tensor]]
 TRACED = ("tok_emb", "attn", "mlp", "", "ln_f", "head")
@@ -20,13 +20,7 @@ class Server:
         self.module = module
         self.models: dict[str, Any] = {}
         self.caches: dict[str, Any] = {}
-        self.given: list[tuple[Tensor, Tensor]] = []  # the last two results: what they lie in, and what they were
-
-    def plain(self, value: Any, what: str) -> Tensor:
-        """Give a result as a plain tensor of its own memory, and remember where it lay. Raises Unfit."""
-        tensor = bare(value, what)
-        self.given = [*self.given[-1:], (tensor, copied(tensor))]
-        return self.given[-1][1]
+        self.answers = Answers()
 
     def do_build(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Build a model and load the weights strictly."""
@@ -69,10 +63,8 @@ class Server:
                 parameter.add_(tensors[name])
         return {"moved": True}, {}
 
-    def do_kept(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
-        """Tell whether the result before the last is still what it was when it came."""
-        tensor, was = self.given[0]
-        return {"kept": torch.equal(copied(tensor), was)}, {}
+    def do_before(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        return self.answers.before()
 
     def do_forward(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         model = self.models[args["model"]]
@@ -83,7 +75,7 @@ class Server:
             call = (tensors["idx"],) if targets is None else (tensors["idx"], targets)
             result = model(*call)
         logits, loss = pair(result, "what forward returns")
-        out = {"logits": self.plain(logits, "logits")}
+        out = {"logits": self.answers.plain(logits, "logits")}
         if targets is None:
             return {}, out
         out["loss"] = plain(loss, "the loss")
@@ -112,14 +104,14 @@ class Server:
         with torch.no_grad():
             logits, cache = pair(model.prefill(tensors["idx"]), "what prefill returns")
         self.caches[args["cache"]] = cache
-        return {}, {"logits": self.plain(logits, "prefill's logits")}
+        return {}, {"logits": self.answers.plain(logits, "prefill's logits")}
 
     def do_decode(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         model = self.models[args["model"]]
         with torch.no_grad():
             result = model.decode(tensors["tokens"], self.caches[args["cache"]])
             logits, self.caches[args["cache"]] = pair(result, "what decode returns")
-        return {}, {"logits": self.plain(logits, "decode's logits")}
+        return {}, {"logits": self.answers.plain(logits, "decode's logits")}
 
     def do_cache(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Iterate over a cache, twice, and give its pairs."""
@@ -168,7 +160,7 @@ class Server:
             "grad_mode_changed": grad_mode != args["grad_mode"] or inference,
             "prompt_changed": not torch.equal(tensors["idx"], prompt),
         }
-        return answer, {"tokens": self.plain(tokens, "what generate returns")}
+        return answer, {"tokens": self.answers.plain(tokens, "what generate returns")}
 
     def do_graph(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Count the tensors that generate keeps for a backward pass, called with gradients on."""

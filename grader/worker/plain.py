@@ -37,6 +37,23 @@ def bare(value: Any, what: str) -> torch.Tensor:
         return tensor
 
 
+class Answers:
+    """Gives answers as plain tensors, and remembers where the last two lie: whether they stay as they were can be
+    asked."""
+
+    def __init__(self) -> None:
+        self.last: list[torch.Tensor] = []
+
+    def plain(self, value: Any, what: str) -> torch.Tensor:
+        """Give an answer as a dense plain tensor of its own memory. Raises Unfit."""
+        self.last = [*self.last[-1:], bare(value, what)]
+        return copied(self.last[-1])
+
+    def before(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        """Give the answer before the last once more."""
+        return {}, {"before": copied(self.last[0])}
+
+
 def pair(value: Any, what: str) -> tuple[Any, Any]:
     """Take a sequence of exactly two apart. Raises Unfit."""
     if isinstance(value, torch.Tensor) or not hasattr(value, "__len__") or len(value) != 2:
