@@ -130,6 +130,8 @@ def reveal(
     from grader.terminal import safe
 
     names = {code: name for name, code in blind.read(blind.default_path()).items()}
+    if not names:
+        print(f"no code name was given yet: {blind.default_path()} holds none", file=sys.stderr)
     for code in codes or names:
         if code not in names:
             raise UsageError(

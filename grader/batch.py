@@ -111,7 +111,7 @@ class Process:
 
     def do(self, work: Work, job: Job) -> None:
         """Give it its job, its last order."""
-        self._order(partial(_do, work, job.model_dump_json(by_alias=True)))
+        self._order(partial(_do, work, job))
         self._orders.close()
 
     def _order(self, order: Order) -> None:
@@ -383,8 +383,8 @@ def _start_sandbox(name: str, limits: Limits, _: Send) -> None:
     ahead.start(name, limits)
 
 
-def _do(work: Work, job: str, send: Send) -> None:
-    work(Job.model_validate_json(job), send)
+def _do(work: Work, job: Job, send: Send) -> None:
+    work(job, send)
 
 
 def _import_judge() -> None:

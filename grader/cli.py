@@ -97,6 +97,8 @@ def grade(
     from grader import rubric as rubrics
     from grader import settings, store, submission
 
+    if "" in submissions:
+        raise UsageError("a SUBMISSION is empty, by a variable without a value perhaps; name a folder or a .zip")
     paths = _distinct([Path(path) for path in submissions])
     for path in paths:
         submission.check(path)
@@ -112,6 +114,7 @@ def grade(
     _check_only(only, lines)
     if kit is not None and not submission.KIT_ID.fullmatch(kit):
         raise UsageError(f"--kit {kit!r} is no kit id; it is printed in the kit's README, like k-2f7c91")
+    _check_key(kit)
     if gradescope is not None and len(paths) > 1:
         raise UsageError(f"--gradescope holds one submission, and {len(paths)} are given; grade them one by one")
     outputs = {"junit": junit, "gradescope": gradescope, "summary": summary, "csv": csv}
@@ -174,6 +177,17 @@ def _check_numbers(jobs: int | None, min_score: float | None, seed: int | None) 
         raise UsageError(f"--seed is {seed}; it must be from 0 to {SEEDS - 1}")
 
 
+def _check_key(kit: str | None) -> None:
+    """Warn where a kit that is named has no key: candidates would lose points by a slip that is ours."""
+    from grader.kit import keys
+
+    if kit is not None and kit not in keys.read(keys.default_path()):
+        _say(
+            f"warning: kit {kit} has no key in {keys.default_path()}, so that every diagnosis earns 0; check the id, "
+            f"or name another key file in {keys.VARIABLE}"
+        )
+
+
 def _check_only(only: str | None, rubric: Rubric) -> None:
     if only is not None and not _selected(only, rubric):
         ids = ", ".join(line.id for line in rubric.criteria)
@@ -196,6 +210,8 @@ def _check_writable(out: Path, extra: dict[str, Path]) -> None:
             raise UsageError(f"{option} {path} is a folder; name a file")
         try:
             make_folder(folder)
+        except FileExistsError as error:
+            raise UsageError(f"{option} {path} cannot be written: {error.filename} is a file, not a folder") from None
         except OSError as error:
             raise UsageError(f"{option} {path} cannot be written: {error.strerror}: {error.filename}") from None
         if not os.access(folder, os.W_OK | os.X_OK):

@@ -46,12 +46,17 @@ class Cluster:
     """Jobs on other machines (an Executor)."""
 
     def __init__(self, address: str, sandbox: str) -> None:
-        """Connect to a scheduler. Raises UsageError without the extra, HarnessError where no scheduler answers."""
+        """Connect to a scheduler. Raises UsageError without extra or address, HarnessError where none answers."""
         self._address = address
         try:
             from distributed import Client
+            from distributed.comm.addressing import parse_address, parse_host_port
         except ImportError:
             raise UsageError(EXTRA) from None
+        try:
+            parse_host_port(parse_address(address)[1])
+        except ValueError as error:
+            raise UsageError(f"--cluster {address!r} is no address such as tcp://HOST:8786: {error}") from None
         try:
             self._client: Any = Client(address, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
@@ -129,7 +134,7 @@ class Cluster:
         try:
             future = self._client.submit(
                 grade_here,
-                job.model_dump_json(by_alias=True),
+                job,
                 brought,
                 resources={resource(job.sandbox): 1},
                 pure=False,
@@ -195,10 +200,9 @@ def _give_up_after(deaths: int, dask_scheduler: Any = None) -> None:
 # --- the node ---------------------------------------------------------------------------------------------------------
 
 
-def grade_here(job: str, brought: Brought) -> str:
+def grade_here(job: Job, brought: Brought) -> str:
     """Grade one job in a child process of this node: a scorecard as JSON."""
-    asked = Job.model_validate_json(job)
-    for item in batch.run([asked], work=partial(batch.grade_job, brought=brought)):
+    for item in batch.run([job], work=partial(batch.grade_job, brought=brought)):
         if isinstance(item, Scorecard):
             return item.to_json(indent=None)
     raise HarnessError("the batch ended without a scorecard")

@@ -54,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "executor": {"batch", "capacity", "sandbox"},
     "cluster": {"batch", "capacity", "grade"},
     "cli": {
+        "kit",
         "blind",
         "cluster",
         "executor",

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from children import below, grade_as_told, wait_until
 
 from grader import __version__, admin, batch, capacity, cli, sandbox, terminal
 from grader.errors import HarnessError
+from grader.kit import keys
 from grader.models import Scorecard
 from grader.project import DEFAULT_RUBRIC
 
@@ -79,6 +81,7 @@ def test_exit_status(grade: Callable[..., int], arguments: list[str], status: in
 def usage_cases() -> dict[str, tuple[list[str], str]]:
     return {
         "nothing": ([], "Missing argument 'SUBMISSION'"),
+        "an empty path": (["alice", ""], "a SUBMISSION is empty"),
         "no path": (["alice", "nobody"], "nobody: no such file or folder"),
         "a file": (["alice", "notes.txt"], "notes.txt is neither a folder nor a .zip"),
         "no rubric": (["alice", "--rubric", "x.toml"], "rubric x.toml cannot be read: No such file"),
@@ -97,7 +100,7 @@ def usage_cases() -> dict[str, tuple[list[str], str]]:
         ),
         "no option": (["alice", "--clutter", "x"], "No such option: --clutter"),
         "no kit": (["alice", "--kit", "../k"], "--kit '../k' is no kit id"),
-        "out is a file": (["alice", "--out", "notes.txt"], "--out notes.txt cannot be written"),
+        "out is a file": (["alice", "--out", "notes.txt"], "--out notes.txt cannot be written: notes.txt is a file"),
         "a folder for a file": (["alice", "--csv", "bob"], "--csv bob is a folder; name a file"),
         "one file for two": (["alice", "--csv", "x", "--junit", "x"], "two outputs go to the same file"),
         "gradescope": (["alice", "bob", "--gradescope", "x"], "--gradescope holds one submission, and 2 are given"),
@@ -210,6 +213,27 @@ def test_json_is_the_only_thing_on_standard_output(
     cards = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [card["outcome"] for card in cards] == ["graded", "graded", "harness_error", "rejected"]
     assert {card["schema"] for card in cards} == {"scorecard/1"}
+
+
+def test_a_name_that_is_no_text_costs_nobody_anything(grade: Callable[..., int], tmp_path: Path) -> None:
+    """A folder whose name is not UTF-8 is graded like any other, and so are those beside it."""
+    strange = os.fsdecode(b"n\xe9me")
+    shutil.copytree(tmp_path / "bob", tmp_path / strange)
+    assert grade(strange, "alice") == 0
+    assert card(tmp_path, "alice").score == 100 and card(tmp_path, "n-me").submission.digest
+
+
+def test_a_kit_without_a_key_is_told(
+    grade: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slip in an id would cost each candidate the diagnosis: who typed it hears of it, and of no other."""
+    keys.add(
+        tmp_path / "kits.toml", keys.Key(kit="k-1", made_at="", seed=1, positions="rope", bugs=("b",), classes=("c",))
+    )
+    monkeypatch.setenv(keys.VARIABLE, str(tmp_path / "kits.toml"))
+    for kit, told in (("k-1", False), ("k-2", True)):
+        assert grade("alice", "--kit", kit) == 0
+        assert (f"warning: kit {kit} has no key in" in capsys.readouterr().err) is told
 
 
 def test_only_restricts_the_criteria_and_is_recorded(grade: Callable[..., int], tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ AGAIN = 1e-3  # gradients of one graph may differ by this much: rounding, in wha
 ORDINARY_SUM = 64  # products in a sum, beyond which their rounding counts with their number
 ORDINARY = 1e2  # the size of a gradient beyond which its rounding counts relative to it
 SIZES = ((1e3, 1e-2, 1e4), (1e-4, 1e2, 1e-3))  # of A, B and dC
+GRADCHECK_CHARS = 4000  # of the matrices that gradcheck shows
 MAP_ROWS, MAP_COLUMNS = 150, 150  # of errors, that a reader is shown
 FAINT = 2.0**-40  # by which numbers are multiplied without rounding, and far below any tolerance
 VAST = 2.0**65  # the same, and its square is beyond float32
@@ -296,7 +297,9 @@ def run_gradcheck(function: Any, inputs: list[Tensor], what: str) -> None:
     try:
         torch.autograd.gradcheck(function, [x.requires_grad_() for x in inputs])
     except GradcheckError as error:
-        raise wrong(f"gradcheck fails for {what}: {str(error)[:600]}") from None
+        said, _, matrices = str(error).partition("\n")
+        text = f"gradcheck fails for {what}: {said.rstrip(',')}"
+        raise wrong(text, detail=matrices[:GRADCHECK_CHARS]) from None
 
 
 @criterion("matmul.batched")

@@ -135,9 +135,9 @@ def apply(
         sent |= {f"other_{n}": x for n, x in zip("AB", other, strict=True) if n != shared}
     answer, out = candidate.call("apply", args, sent)
     laid = {n: laid_out(t, views.get(n)) for n, t in (("A", A), ("B", B))}
-    applied = Applied(
-        tensor_of(out, "C", "MatMul.apply(A, B)", tuple(torch.matmul(laid["A"], laid["B"]).shape), A.dtype)
-    )
+    product = torch.matmul(laid["A"], laid["B"]).shape
+    sizes = f"{list(laid['A'].shape)} @ {list(laid['B'].shape)}"
+    applied = Applied(tensor_of(out, "C", f"{sizes}: MatMul.apply(A, B)", tuple(product), A.dtype))
     expect(answer.get("requires_grad") is any(needs), "the result's requires_grad is not that of its operands")
     if dC is None:
         return applied
@@ -149,9 +149,11 @@ def apply(
             if none[i]:  # type: ignore[index]
                 applied.raw[name] = None
             else:
-                applied.raw[name] = tensor_of(out, f"raw_d{name}", f"backward's gradient of {name}", shape, dtype)
+                applied.raw[name] = tensor_of(
+                    out, f"raw_d{name}", f"{sizes}: backward's gradient of {name}", shape, dtype
+                )
         if needs[i]:
-            applied.grads[name] = tensor_of(out, f"d{name}", f"the gradient of {name}", shape, dtype)
+            applied.grads[name] = tensor_of(out, f"d{name}", f"{sizes}: the gradient of {name}", shape, dtype)
     return applied
 
 

@@ -108,8 +108,9 @@ def expect_ratios_below(
         if ratios[-1] > threshold * FAR:
             break  # another of the same will settle that it fails: no need to measure what comes after
     if max(ratios) < threshold / FAR:
-        evidence |= {"ratio": round(max(ratios), 4), "interval": [round(x, 4) for x in (min(ratios), max(ratios))]}
-        evidence["threshold"] = threshold
+        low, high = round(min(ratios), 4), round(max(ratios), 4)
+        evidence |= {"ratio": high, "interval": [low, high], "threshold": threshold}
+        evidence |= {"measured": "largest", "pairs": len(ratios)}
         return
     for pair, known in sorted(zip_longest(pairs, ratios), key=lambda both: -(both[1] or 0)):
         expect_ratio_below(threshold, what, pair, evidence, most=most, known=known)
@@ -140,6 +141,8 @@ def expect_ratio_below(
         "ratio": round(ratio.median, 4),
         "interval": [round(ratio.low, 4), round(ratio.high, 4)],
         "threshold": threshold,
+        "measured": "median",
+        "pairs": len(ratios),
     }
     text = (
         f"{what}: ratio {ratio.median:.3g} (95 % interval {ratio.low:.3g} to {ratio.high:.3g}), threshold {threshold:g}"

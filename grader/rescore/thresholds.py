@@ -58,7 +58,10 @@ CHECKS: dict[str, tuple[Measured, ...]] = {
     "tensors_are_kept_with_save_for_backward": (Measured("matmul_float64", "unrecorded"),),
     "time_is_near_torchs_own": (Measured("matmul_time_ratio", "ratio"),),
     "double_backward": (Measured("matmul_float64", "unrecorded"),),
-    "every_prefix_of_the_tiled_product": (Measured("matmul_float32", "mixed"), Measured("matmul_float64", "mixed")),
+    "every_prefix_of_the_tiled_product": (
+        Measured("matmul_float32", "unrecorded"),
+        Measured("matmul_float64", "mixed"),
+    ),
 }
 
 
@@ -175,7 +178,7 @@ def _number(value: object) -> float | None:
 
 def _said(evidence: Evidence, measured: Measured) -> str:
     if measured.kind == "ratio" and (interval := _interval(evidence)):
-        return f"the ratio's 95 % interval is {interval[0]:.3g} to {interval[1]:.3g}"
+        return f"the ratio lies in {interval[0]:.3g} to {interval[1]:.3g}"
     return f"the largest difference is {_number(evidence.get('max_abs_diff')):.3g}"
 
 
