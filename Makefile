@@ -43,7 +43,7 @@ bench: ## measure the figures of bench/README.md, on a machine that does nothing
 	@sh scripts/with_engine.sh sh scripts/with_image.sh $(PYTHON) bench/grade_wall.py --sandbox docker
 	@sh scripts/with_engine.sh sh scripts/with_image.sh $(PYTHON) bench/no_wall.py
 
-timing: ## judge the timing criteria 200 times in each of 42 cells: variant, sandbox, busy loops beside (hours)
+timing: ## judge the timing criteria 200 times in each of 48 cells: variant, sandbox, busy loops beside (hours)
 	@sh scripts/setup.sh test
 	@sh scripts/with_engine.sh sh scripts/with_image.sh $(PYTHON) bench/timing_luck.py
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import math
 import os
+import re
 import signal
 import sys
 from contextlib import closing, suppress
@@ -112,9 +113,7 @@ def grade(
     if cluster is not None and jobs is not None:
         raise UsageError("--jobs is about this machine; with --cluster each node says how many it grades at once")
     _check_only(only, lines)
-    if kit is not None and not submission.KIT_ID.fullmatch(kit):
-        raise UsageError(f"--kit {kit!r} is no kit id; it is printed in the kit's README, like k-2f7c91")
-    _check_key(kit)
+    _check_kit(kit)
     if gradescope is not None and len(paths) > 1:
         raise UsageError(f"--gradescope holds one submission, and {len(paths)} are given; grade them one by one")
     outputs = {"junit": junit, "gradescope": gradescope, "summary": summary, "csv": csv}
@@ -177,10 +176,13 @@ def _check_numbers(jobs: int | None, min_score: float | None, seed: int | None) 
         raise UsageError(f"--seed is {seed}; it must be from 0 to {SEEDS - 1}")
 
 
-def _check_key(kit: str | None) -> None:
-    """Warn where a kit that is named has no key: candidates would lose points by a slip that is ours."""
+def _check_kit(kit: str | None) -> None:
+    """Refuse what is no kit id, and warn where it has no key: candidates would lose points by a slip that is ours."""
     from grader.kit import keys
+    from grader.models import KIT_ID
 
+    if kit is not None and not re.fullmatch(KIT_ID, kit):
+        raise UsageError(f"--kit {kit!r} is no kit id; it is printed in the kit's README, like k-2f7c91")
     if kit is not None and kit not in keys.read(keys.default_path()):
         _say(
             f"warning: kit {kit} has no key in {keys.default_path()}, so that every diagnosis earns 0; check the id, "

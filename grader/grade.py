@@ -15,10 +15,9 @@ from grader import __version__, score, submission
 from grader.errors import HarnessError, Rejected, SandboxLost
 from grader.kit import change, keys
 from grader.kit.diagnosis import diagnose
-from grader.models import Event, Job, RunInfo, Scorecard, SubmissionInfo, Verdict
+from grader.models import DIAGNOSIS, Event, Job, RunInfo, Scorecard, SubmissionInfo, Verdict
 from grader.sandbox import ahead, choose, promises
 
-DIAGNOSIS = "diagnosis.bugs"
 BACK_WITHIN_S = 20.0  # for an engine that restarts
 
 Tell = Callable[[Event], None]

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 CriterionId = Annotated[str, Field(pattern=r"^[a-z]+\.[a-z_]+$")]
+KIT_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+DIAGNOSIS = "diagnosis.bugs"  # the criterion that is judged against a kit's key, not by asking the submission
 BUG_CLASSES = (
     "mask", "softmax-axis", "scaling", "heads", "qkv", "positions",
     "residual-norm", "loss-shift", "train-eval", "decoding", "window",

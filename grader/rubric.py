@@ -9,10 +9,8 @@ from pathlib import Path
 
 from grader import toml
 from grader.errors import UsageError
-from grader.models import Rubric
+from grader.models import DIAGNOSIS, Rubric
 from grader.project import CHECKS
-
-WITHOUT_CHECKS = "diagnosis.bugs"  # judged against the kit's key, not by asking the submission
 
 
 def load(path: Path) -> Rubric:
@@ -40,4 +38,4 @@ def _judged() -> set[str]:
     """Give the criteria that the checks name. Read as text: to import the checks is to import torch."""
     marks = re.compile(r"""^@criterion\(["']([^"']+)["']\)""", re.MULTILINE)
     sources = [path.read_text(encoding="utf-8") for path in CHECKS.glob("check_*.py")]
-    return {WITHOUT_CHECKS, *(found for source in sources for found in marks.findall(source))}
+    return {DIAGNOSIS, *(found for source in sources for found in marks.findall(source))}

@@ -18,9 +18,7 @@ from typing import Any
 from grader.archive import unpack
 from grader.errors import HarnessError, UsageError
 from grader.intake import DISK_FAULTS, LEFT_OUT, MIB, VENV_MARK, VENV_REASON, Intake, read_toml, tidy_order
-from grader.models import Limits
-
-KIT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+from grader.models import KIT_ID, Limits
 
 
 @dataclass(frozen=True)
@@ -189,7 +187,7 @@ def declared(files: dict[str, bytes]) -> dict[str, Any] | None:
 
 def _kit(files: dict[str, bytes]) -> str | None:
     kit = (declared(files) or {}).get("kit")
-    return kit if isinstance(kit, str) and KIT_ID.fullmatch(kit) else None
+    return kit if isinstance(kit, str) and re.fullmatch(KIT_ID, kit) else None
 
 
 def _why(error: Exception) -> str:

@@ -12,16 +12,15 @@ import platformdirs
 from pydantic import Field, ValidationError
 
 from grader.errors import HarnessError, UsageError
-from grader.models import Frozen
+from grader.models import KIT_ID, Frozen
 
 VARIABLE = "GRADER_KEYS"
-KIT_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class Key(Frozen):
     """What one kit holds. Classes stand beside bugs, so that a key outlives a bug that is renamed."""
 
-    kit: str = Field(pattern=KIT_ID)
+    kit: str = Field(pattern=f"^{KIT_ID}$")
     made_at: str  # ISO 8601, UTC
     seed: int
     positions: Literal["learned", "rope"]

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from grader.models import CheckResult, FileChange, PlantedBug, Scorecard
+from grader.models import DIAGNOSIS, CheckResult, FileChange, PlantedBug, Scorecard
 from grader.report.text import short, visible
 
 CONTEXT = 3  # unchanged lines shown around a change
-DIAGNOSIS = "diagnosis.bugs"
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatch
 from math import sqrt
 
-from grader.models import CriterionResult, Frozen, Outcome, Scorecard, Verdict
+from grader.models import DIAGNOSIS, CriterionResult, Frozen, Outcome, Scorecard, Verdict
 from grader.validity.corpus import Entry
 
 # Judged only where an entry names them: a corpus entry is about the solution, not about its tests or diagnosis.
-OPTIONAL = ("verify.tests", "diagnosis.bugs")
+OPTIONAL = ("verify.tests", DIAGNOSIS)
 
 
 class Cell(Frozen):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 import warnings
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from grader import submission
 from grader.errors import Rejected
 from grader.intake import NAME_BYTES, PATH_BYTES, is_hidden
-from grader.models import Limits
+from grader.models import KIT_ID, Limits
 
 SHM = Path("/dev/shm")
 IN_MEMORY = SHM if SHM.is_dir() else None  # where thousands of trees a second cost the disk nothing
@@ -47,5 +48,5 @@ def read(path: Path) -> submission.Snapshot | None:
         # A file is no other's folder.
         assert not any(other.startswith(name + "/") for other in files)
     assert all(reason and not any(map(is_hidden, name)) for name, reason in snapshot.refused.items())
-    assert snapshot.kit is None or submission.KIT_ID.fullmatch(snapshot.kit)
+    assert snapshot.kit is None or re.fullmatch(KIT_ID, snapshot.kit)
     return snapshot
