@@ -81,9 +81,11 @@ def test_bob_loses_what_he_left_out_and_nothing_else(scorecards: Scorecards) -> 
 
 
 def test_carol_gets_part_b_whole(scorecards: Scorecards) -> None:
-    """A missing minigpt.py costs every criterion of part A, by name, and none of part B."""
+    """A missing minigpt.py costs every criterion of part A, by name, and none of part B; no check of A says it held."""
     found = verdicts(scorecards["carol"])
-    assert {found[name] for name in found if name.startswith(("gpt.", "cache."))} == {"missing"}
+    part_a = [line for line in scorecards["carol"]["criteria"] if line["id"].startswith(("gpt.", "cache."))]
+    assert {line["verdict"] for line in part_a} == {"missing"}
+    assert {check["verdict"] for line in part_a for check in line["checks"]} == {"missing"}
     assert {found[name] for name in found if name.startswith("matmul.") and name != "matmul.double"} == {"accepted"}
 
 
