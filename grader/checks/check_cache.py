@@ -119,6 +119,14 @@ def check_prefill_equals_forward(
         other.load(draw.weights(case.config))
         want, what = own_logits(other, idx), "a prefill logit of other weights for the same tokens"
         expect_close(other.prefill(idx), want, atol, what, "[b, t, v]", evidence)
+    few = draw.tokens(short.vocab, 2, 2, 9)
+    model = live_model(candidate, draw, once, short)
+    before, _ = map(model.prefill, few)
+    expect_before(candidate, before, "what prefill gave changes when it gives the next: they share memory")
+    if double := in_float64(candidate, short, few[0]):
+        model, want = double
+        got = model.prefill(few[0], strict_dtype=True)
+        expect_close(got, want, atol, "a prefill logit in float64", "[b, t, v]", evidence)
 
 
 @criterion("cache.decode")
@@ -287,15 +295,18 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
     idx, changed = draw.alike(case.vocab, case.batch, KEPT_TOKENS + 5 + more)
     with torch.no_grad():
         want, reference = case.reference().prefill(idx)
+    unseen = decoded_unseen(model, idx, [KEPT_TOKENS, 1, 4, more])
     said = model.fill(idx[:, :KEPT_TOKENS])
     after = expect_layout(model, KEPT_TOKENS, evidence)
     expect_not_swapped(after, reference)
     right = says(said, want[:, :KEPT_TOKENS])
+    steps = []
     for length, new in ((KEPT_TOKENS, 1), (KEPT_TOKENS + 1, 4), (KEPT_TOKENS + 5, more)):
         if right:
             expect_own_values(after, reference)
         before = after
-        said = model.extend(idx[:, length : length + new])
+        said = model.extend(idx[:, length : length + new], may_raise=True)
+        steps.append(said.get("logits", torch.empty(0)))
         right = right and says(said, want[:, length : length + new])
         after = expect_layout(model, length + new, evidence)
         for layer, (old, grown) in enumerate(zip(before, after, strict=True)):
@@ -305,6 +316,11 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
                 expect_close(now[:, :, :length], was, KEPT, what, "[b, h, t, d]")
     if right:
         expect_own_values(after, reference)
+    if unseen is not None and [list(x.shape) for x in steps] == [[len(idx), n, case.vocab] for n in (1, 4, more)]:
+        what = "a logit decoded after the cache was iterated over"
+        expect_close(torch.cat(steps, 1).float(), unseen.float(), VALUE, what, DECODED)
+    for layer, (key, value) in enumerate(after):
+        expect(not torch.equal(key, value), f"K and V of layer {layer} are the same")
     for layer in range(1, len(after)):
         for name, one, two in zip("KV", after[0], after[layer], strict=True):
             expect(not torch.equal(one, two), f"layers 0 and {layer} share one {name}")
@@ -316,12 +332,41 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
         single = RemoteGPT(candidate, other)
         single.fill(draw.tokens(single.case.vocab, single.case.batch, 5))
         expect_layout(single, 5, {})
+    expect_long_layout(candidate, draw, replace(draw.longest(positions), batch=2))
     double = RemoteGPT(candidate, case, torch.float64)
     try:
         double.fill(idx[:, :5], may_raise=True)
     except CandidateFault:
         return  # that the model works in float64 is another claim
     expect_layout(double, 5, {})
+
+
+def decoded_unseen(model: RemoteGPT, idx: Tensor, chunks: list[int]) -> Tensor | None:
+    """Give finite logits of chunks of idx, decoded from a cache that nobody looks at; None where there are none, which
+    is another claim."""
+    try:
+        logits = model.decode_in_chunks(idx, chunks, "unseen", may_raise=True)
+    except RaisedError:
+        return None
+    return logits if bool(logits.isfinite().all()) else None
+
+
+def expect_long_layout(candidate: Candidate, draw: Draw, case: GPTCase) -> None:
+    """Demand the same pairs of a text that is longer than any page, and that they keep their prefix."""
+    model, length = RemoteGPT(candidate, case), draw.integer(200, 500)
+    idx = draw.tokens(case.vocab, case.batch, length + 4)
+    try:
+        model.fill(idx[:, :length], may_raise=True)
+    except RaisedError:
+        return  # that there is a cache of this many tokens is another claim
+    before = expect_layout(model, length, {})
+    for at, new in ((length, 1), (length + 1, 3)):
+        model.extend(idx[:, at : at + new])
+        after = expect_layout(model, at + new, {})
+        for layer, (old, grown) in enumerate(zip(before, after, strict=True)):
+            for name, was, now in zip("KV", old, grown, strict=True):
+                what = f"{name} of layer {layer}: the cached prefix of {length} tokens"
+                expect_close(now[:, :, :length], was[:, :, :length], KEPT, what, "[b, h, t, d]")
 
 
 def expect_layout(model: RemoteGPT, length: int, evidence: Evidence) -> Pairs:
@@ -385,7 +430,7 @@ def expect_own_values(pairs: Pairs, reference: Pairs) -> None:
 def check_rows_and_generations_do_not_mix(
     candidate: Candidate, draw: Draw, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
-    """Rows of a batch do not mix, and generations in turn, of whatever lengths, do not disturb each other."""
+    """Rows of a batch do not mix, and generations in turn, of any lengths and models, do not disturb each other."""
     case = draw.gpt(positions)
     model = wet_model(candidate, draw, case)
     prompt = draw.integer(8, case.block - 5)
@@ -422,6 +467,34 @@ def check_rows_and_generations_do_not_mix(
             alone = model.decode_in_chunks(idx[row : row + 1], [idx.size(1) - new] + [1] * new, "alone")
             what = f"a logit of row {row}, decoded with other rows and another generation between,"
             expect_close(together[name][row : row + 1], alone, atol, what, DECODED, evidence)
+    expect_models_apart(candidate, draw, case, atol)
+
+
+def expect_models_apart(candidate: Candidate, draw: Draw, case: GPTCase, atol: float) -> None:
+    """Demand that models of other weights, or of other sizes, decode in turn as each does alone."""
+    width, block = case.config["n_embd"], case.block + 6
+    others = (
+        replace(case, weights=draw.weights(case.config)),
+        draw.gpt(case.config["positions"], n_layer=1, n_head=1, n_embd=width + 2, block_size=block),
+    )
+    models, prompt, new = [RemoteGPT(candidate, one) for one in (case, *others)], draw.integer(5, 12), 4
+    texts = [draw.tokens(model.case.vocab, 2, prompt + new) for model in models]
+    try:
+        alone = [
+            model.decode_in_chunks(idx, [prompt] + [1] * new, may_raise=True)
+            for model, idx in zip(models, texts, strict=True)
+        ]
+    except RaisedError:
+        return  # that each decodes is another claim
+    for number, (model, idx) in enumerate(zip(models, texts, strict=True)):
+        model.fill(idx[:, :prompt], f"of model {number}")
+    steps: list[list[Tensor]] = [[] for _ in models]
+    for t in range(prompt, prompt + new):
+        for number, (model, idx) in enumerate(zip(models, texts, strict=True)):
+            steps[number].append(model.decode(idx[:, t : t + 1], f"of model {number}"))
+    for number, (got, want) in enumerate(zip(steps, alone, strict=True)):
+        what = f"a logit of model {number + 1} of {len(models)}, decoded in turn with the others,"
+        expect_close(torch.cat(got, 1), want, atol, what, DECODED)
 
 
 def use_otherwise(model: RemoteGPT, idx: Tensor) -> bool:

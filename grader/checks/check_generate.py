@@ -54,6 +54,7 @@ def check_generate_is_deterministic_and_restores_modes(
     expect_mode_acts(model, draw, idx, use_cache=False)
     expect_nothing_restores(model, idx, use_cache=False)
     expect_no_graph(model, idx, use_cache=False)
+    expect_calm_where_it_slides(candidate, draw, positions, use_cache=False)
 
 
 def expect_no_graph(model: RemoteGPT, idx: Tensor, use_cache: bool) -> None:
@@ -139,6 +140,26 @@ def check_cached_generate_is_deterministic_and_restores_modes(candidate: Candida
     expect_mode_acts(model, draw, idx, use_cache=True)
     expect_nothing_restores(model, idx, use_cache=True)
     expect_no_graph(model, idx, use_cache=True)
+    expect_calm_where_it_slides(candidate, draw, positions, use_cache=True)
+
+
+def expect_calm_where_it_slides(candidate: Candidate, draw: Draw, positions: str, use_cache: bool) -> None:
+    """Demand that past block_size, too, generate gives the same tokens in whatever mode, builds no graph, and leaves
+    modes as they were."""
+    case = draw.gpt(positions, block_size=11)
+    idx, runs = draw.tokens(case.vocab, 2, case.block), []
+    for mode in ("eval", "train"):
+        candidate.seed = draw.untold(1, 2**31)
+        model = RemoteGPT(candidate, case, dropout=0.5)
+        try:
+            runs.append(model.generate(idx, 6, use_cache=use_cache, mode=mode, may_raise=mode == "eval"))
+        except RaisedError:
+            if mode == "eval":
+                return  # that it slides is gpt.window's claim
+            raise
+        expect_restored(runs[-1], f"generate past block_size from {mode} mode")
+    expect_tokens(runs[1].tokens, runs[0].tokens, "generate past block_size in another mode")
+    expect_no_graph(model, idx, use_cache)
 
 
 def expect_moves(model: RemoteGPT, case: GPTCase, draw: Draw) -> None:

@@ -229,7 +229,7 @@ def check_logits_equal_the_reference(
     expect_before(candidate, before, "what forward gave changes when it gives the next: they share memory")
     other = replace(case, weights=draw.weights(case.config))
     model.load(other.weights)
-    got, want = model.forward(idx), logits_of(other, idx)
+    got, want = model.forward(idx, train=None), logits_of(other, idx)  # in eval mode as it was, without another eval()
     expect_close(got, want, atol, "a logit after other weights were loaded", "[b, t, v]", evidence)
     by = {name: 0.1 * w for name, w in draw.weights(case.config).items()}
     if model.move(by):
@@ -374,7 +374,7 @@ def check_gradient_equals_the_reference(
         want = {name: p.grad for name, p in reference.named_parameters()}
         ways: tuple[tuple[bool, Targets], ...] = ((True, "alike"), (True, "itself"), (False, "alike"))
         for train, targets in ways:
-            got = model.gradients(idx, train=train, targets=targets)
+            got = model.gradients(idx, train=train, targets=targets, between=targets == "itself")
             if got is None and not train:
                 continue  # who trains in train mode only says nothing wrong
             if got is None:
@@ -446,6 +446,7 @@ def check_dropout_is_gated_by_mode(
     for model, p in ((wet, 0.3), (moist, 0.1)):
         expect_dropout(model, draw, idx, f"with dropout {p}", train=True)
     expect_close(wet.forward(idx), plain, atol, "an eval logit after train passes", "[b, t, v]", evidence)
+    expect_gated_with_targets(dry, wet, draw, few, atol)
     damp, idx = (
         RemoteGPT(candidate, case, dropout=HARDLY),
         few[:1],
@@ -466,9 +467,34 @@ def two_passes(model: RemoteGPT, draw: Draw, idx: Tensor, train: bool | None = F
     return passes
 
 
+def expect_gated_with_targets(dry: RemoteGPT, wet: RemoteGPT, draw: Draw, idx: Tensor, atol: float) -> None:
+    """Demand that dropout is gated by mode alone, where there are targets, and gradients, too."""
+
+    def logits(model: RemoteGPT, train: bool, gradients: bool) -> Tensor:
+        model.candidate.seed = draw.untold(1, 2**31)
+        out = model.run(idx, train=train, targets="alike", gradients=gradients, may_raise=True)
+        return tensor_of(out, "logits", "forward's logits beside a loss", (*idx.shape, model.case.vocab))
+
+    for gradients in (False, True):
+        try:
+            plain = logits(dry, False, gradients)
+        except CandidateFault:
+            return  # that there is a loss, and a gradient, is another claim
+        beside = "with targets and gradients" if gradients else "with targets"
+        what = f"an eval logit with dropout 0.3 {beside}"
+        expect_close(logits(wet, False, gradients), plain, atol, what, "[b, t, v]")
+        one, two = (logits(wet, True, gradients) for _ in range(2))
+        expect_dropped(one, two, f"with dropout 0.3 {beside}")
+
+
 def expect_dropout(model: RemoteGPT, draw: Draw, idx: Tensor, when: str, train: bool | None) -> None:
     """Demand that two passes differ, and not by mere noise."""
     one, two = two_passes(model, draw, idx, train)
+    expect_dropped(one, two, when)
+
+
+def expect_dropped(one: Tensor, two: Tensor, when: str) -> None:
+    """Demand that the logits of two passes differ as dropout makes them."""
     for logits in (one, two):
         expect_finite(logits, "forward's logits")
     apart, spread = float((one - two).abs().max()), float(one.std())

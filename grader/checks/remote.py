@@ -71,11 +71,12 @@ class RemoteGPT:
         train: bool | None = False,
         targets: Targets | None = None,
         gradients: bool = False,
+        between: bool = False,
         may_raise: bool = False,
     ) -> dict[str, Tensor]:
         """Run forward on idx [B, T], without targets, with another tensor of its tokens, or with itself; what comes out
         is not looked at yet."""
-        args = {"model": self.name, "train": train, "gradients": gradients, "targets": targets}
+        args = {"model": self.name, "train": train, "gradients": gradients, "targets": targets, "between": between}
         tensors = {"idx": idx} | ({"targets": idx.clone()} if targets == "alike" else {})
         return self.candidate.call("forward", args, tensors, may_raise=may_raise)[1]
 
@@ -83,10 +84,12 @@ class RemoteGPT:
         """idx [B, T] -> loss []"""
         return tensor_of(self.run(idx, targets="alike"), "loss", "the loss", ())
 
-    def gradients(self, idx: Tensor, *, train: bool = True, targets: Targets = "alike") -> dict[str, Tensor] | None:
+    def gradients(
+        self, idx: Tensor, *, train: bool = True, targets: Targets = "alike", between: bool = False
+    ) -> dict[str, Tensor] | None:
         """idx [B, T] -> gradients of the loss by parameter (zeros where backward left none), or None where the loss has
-        none."""
-        return self.gradients_of(self.run(idx, train=train, targets=targets, gradients=True))
+        none; with another pass between forward and backward."""
+        return self.gradients_of(self.run(idx, train=train, targets=targets, gradients=True, between=between))
 
     def gradients_of(self, out: dict[str, Tensor]) -> dict[str, Tensor] | None:
         """Take the gradients out of what run gave."""
@@ -104,18 +107,21 @@ class RemoteGPT:
         _, out = self.candidate.call("trace", {"model": self.name}, {"idx": idx}, may_raise=True)
         return {name.removeprefix("trace."): t for name, t in out.items() if name.startswith("trace.")}
 
-    def prefill(self, idx: Tensor) -> Tensor:
+    def prefill(self, idx: Tensor, *, strict_dtype: bool = False) -> Tensor:
         """idx [B, T] -> logits [B, T, V]"""
-        return tensor_of(self.fill(idx), "logits", "prefill's logits", (*idx.shape, self.case.vocab))
+        out, shape = self.fill(idx), (*idx.shape, self.case.vocab)
+        return tensor_of(out, "logits", "prefill's logits", shape, self.dtype if strict_dtype else None)
 
     def fill(self, idx: Tensor, cache: str = "c", *, may_raise: bool = False) -> dict[str, Tensor]:
         """Prefill idx [B, T] for its cache, kept there under a name; its logits are one claim's alone."""
         args = {"model": self.name, "cache": cache}
         return self.candidate.call("prefill", args, {"idx": idx}, may_raise=may_raise)[1]
 
-    def decode(self, tokens: Tensor, cache: str = "c", *, strict_dtype: bool = False) -> Tensor:
+    def decode(
+        self, tokens: Tensor, cache: str = "c", *, strict_dtype: bool = False, may_raise: bool = False
+    ) -> Tensor:
         """tokens [B, t] -> logits [B, t, V]"""
-        out, shape = self.extend(tokens, cache), (*tokens.shape, self.case.vocab)
+        out, shape = self.extend(tokens, cache, may_raise=may_raise), (*tokens.shape, self.case.vocab)
         return tensor_of(out, "logits", "decode's logits", shape, self.dtype if strict_dtype else None)
 
     def extend(self, tokens: Tensor, cache: str = "c", *, may_raise: bool = False) -> dict[str, Tensor]:
@@ -124,12 +130,18 @@ class RemoteGPT:
         return self.candidate.call("decode", args, {"tokens": tokens}, may_raise=may_raise)[1]
 
     def decode_in_chunks(
-        self, idx: Tensor, chunks: list[int], cache: str = "c", *, strict_dtype: bool = False
+        self,
+        idx: Tensor,
+        chunks: list[int],
+        cache: str = "c",
+        *,
+        strict_dtype: bool = False,
+        may_raise: bool = False,
     ) -> Tensor:
         """Prefill the first chunk of idx [B, T] and decode the others: their logits [B, T - chunks[0], V]"""
         first, *others = torch.split(idx, chunks, dim=1)
-        self.fill(first, cache)
-        logits = [self.decode(chunk, cache, strict_dtype=strict_dtype) for chunk in others]
+        self.fill(first, cache, may_raise=may_raise)
+        logits = [self.decode(chunk, cache, strict_dtype=strict_dtype, may_raise=may_raise) for chunk in others]
         self.candidate.call("drop", {"cache": cache})
         return torch.cat([x.to(self.dtype) for x in logits], dim=1)
 

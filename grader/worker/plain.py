@@ -1,5 +1,7 @@
 """Turn what a submission returns into plain tensors, or say why it cannot be."""
 
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import torch
@@ -55,10 +57,14 @@ class Answers:
 
 
 def pair(value: Any, what: str) -> tuple[Any, Any]:
-    """Take a sequence of exactly two apart. Raises Unfit."""
-    if isinstance(value, torch.Tensor) or not hasattr(value, "__len__") or len(value) != 2:
+    """Take what a caller's `a, b = value` takes apart; of a tensor that would be rows, of a mapping keys. Raises
+    Unfit."""
+    if isinstance(value, torch.Tensor | Mapping | str | bytes) or not isinstance(value, Iterable):
         raise Unfit(f"{what} is a {type(value).__name__}, not a pair")
-    return value[0], value[1]
+    found = tuple(islice(value, 3))
+    if len(found) != 2:
+        raise Unfit(f"{what} is a {type(value).__name__} of {'three or more' if found[2:] else len(found)}, not a pair")
+    return found
 
 
 def turned(tensor: torch.Tensor) -> torch.Tensor:
