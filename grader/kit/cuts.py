@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from grader.errors import HarnessError
 from grader.kit.bugs import Bug
-from grader.kit.edits import Edit, labelled, lines_of, replace, reversed_edits
+from grader.kit.edits import Edit, labelled, lines_of, replace
 from grader.project import REFERENCE
 
 SOURCE = Path(__file__).with_name("cuts.toml")
@@ -35,20 +35,10 @@ def starter() -> str:
 
 def plant(bugs: Iterable[Bug]) -> str:
     """Give the starter with bugs in it. Raises HarnessError where they overlap."""
-    return replace(starter(), _edits(bugs))
-
-
-def restore(text: str, bugs: Iterable[Bug]) -> str:
-    """Take bugs and cuts back: from a kit's minigpt.py to the reference."""
-    repaired = replace(text, reversed_edits(_edits(bugs)))
-    return replace(repaired, reversed_edits(cuts()))
+    return replace(starter(), {f"bug {bug.id} in a kit's minigpt.py": bug.kit_edit for bug in bugs})
 
 
 @cache
 def lines(bug: Bug) -> range:
     """Give the numbers of the starter's lines that bug changes."""
     return lines_of(starter(), bug.kit_edit, f"bug {bug.id}")
-
-
-def _edits(bugs: Iterable[Bug]) -> Mapping[str, Edit]:
-    return {f"bug {bug.id} in a kit's minigpt.py": bug.kit_edit for bug in bugs}

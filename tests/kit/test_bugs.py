@@ -6,6 +6,7 @@ import ast
 from collections import Counter
 
 import pytest
+from repair import restore
 
 from grader import rubric
 from grader.errors import HarnessError
@@ -76,7 +77,7 @@ def test_bug_applies_to_the_starter_and_comes_out_again(bug: Bug) -> None:
     planted = cuts.plant([bug])
     compile(planted, bug.id, "exec")
     assert planted != cuts.starter()
-    assert cuts.restore(planted, [bug]) == FILES["minigpt.py"]
+    assert restore(planted, [bug]) == FILES["minigpt.py"]
 
 
 @pytest.mark.parametrize("bug", [bug for bug in BUGS.values() if bug.cached], ids=by_id)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from repair import restore
 
 from grader import fixtures
 from grader.admin import app
@@ -43,7 +44,7 @@ def test_model_is_the_reference_but_for_bugs_and_cache(kit: starter.Kit) -> None
     """Taking back the planted bugs and the cuts gives the reference, to the letter."""
     bugs = [load_bugs()[name] for name in kit.key.bugs]
     source = kit.files["minigpt.py"].decode()
-    assert cuts.restore(source, bugs) == (REFERENCE / "minigpt.py").read_text()
+    assert restore(source, bugs) == (REFERENCE / "minigpt.py").read_text()
     assert source != cuts.starter()
 
 
