@@ -88,6 +88,8 @@ def test_from_the_printed_link_to_a_final_mark_by_keyboard_alone(desk: Place, vi
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     visitor.press("Escape", "j", "Enter")
     page.wait_for_url("**/submissions/alice")
+    item = page.locator(".item").first
+    assert item.locator("textarea").bounding_box()["y"] < item.locator(".marks").bounding_box()["y"]  # comment first
     draft(visitor, 4, 3, 2, says="seen: j and k and 4 are text here")
     hand_in(visitor)
     expect(page.locator(".stage")).to_have_text("Handed in. The marks are in the scorecard and the report.")
