@@ -357,13 +357,31 @@ def _reported(
     """
     try:
         if new:
+            whole = _whole_before(card, store)
             card = store.keep(card)
+            if whole:
+                shown.say(whole)
         if new or store.report_is_old(card):
             store.report(card, rubric)
     except HarnessError as error:
         shown.say(f"{card.submission.name}: {error}")
         return card, False
     return card, True
+
+
+def _whole_before(card: Scorecard, store: Store) -> str:
+    """Say where a whole scorecard is kept that this partial one takes the place of; nothing where there is none."""
+    from grader.models import Outcome
+
+    name, run = card.submission.name, card.run
+    with suppress(HarnessError):
+        before = store.scorecard(name)
+        if run.only and before.outcome is Outcome.graded and not before.run.only:
+            return (
+                f"{name}: --only {run.only} replaces a whole scorecard, kept as {store.place_in_history(name)}; "
+                "grade without --only to have it whole again, or with another --out to keep both"
+            )
+    return ""
 
 
 def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[str, Path], as_json: bool) -> bool:

@@ -99,6 +99,10 @@ class Store:
         except ValidationError:
             raise HarnessError(f"{path} is no scorecard of this version; grade the submission again") from None
 
+    def place_in_history(self, name: str) -> Path:
+        """Give where the scorecard of a name moves when another takes its place."""
+        return self._earlier(self.folder / name / "scorecard.json")[0]
+
     def finished(self, job: Job, digest: str, kit: str | None) -> Scorecard | None:
         """Give the scorecard that grading this job would give again, but for chance; nothing where there is none."""
         try:
@@ -184,11 +188,11 @@ class Store:
     def _replace(self, place: Path, card: Scorecard) -> Scorecard:
         path = place / "scorecard.json"
         if path.exists():
-            self._keep_earlier(path)
+            write(*self._earlier(path))
         write(path, card.to_json() + "\n")
         return card
 
-    def _keep_earlier(self, path: Path) -> None:
+    def _earlier(self, path: Path) -> tuple[Path, bytes]:
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -198,7 +202,7 @@ class Store:
         except (ValueError, LookupError, TypeError, RecursionError):
             started = "unknown"
         stamp = re.sub(r"[^0-9A-Za-z]+", "-", started)[:40].strip("-")
-        write(path.parent / "history" / f"{stamp}-{hashlib.sha256(data).hexdigest()[:8]}.json", data)
+        return path.parent / "history" / f"{stamp}-{hashlib.sha256(data).hexdigest()[:8]}.json", data
 
 
 def rendered(path: Path, render: Callable[[], str]) -> str:

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from grader.intake import printable
-from grader.models import CriterionResult, Event, Outcome, Scorecard, Verdict
+from grader.models import Event, Outcome, Scorecard, Verdict
+from grader.report import brief
+from grader.report.text import points
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -151,37 +153,34 @@ def sentence(card: Scorecard) -> str:
     if card.outcome is Outcome.harness_error or card.score is None:
         return f"no score; the harness failed: {card.reason}"
     if card.outcome is Outcome.rejected:
-        return f"rejected, 0 of {card.max_score:g}: {card.reason}"
-    extras = [f"bonus {card.bonus:g}"] if card.bonus else []
-    extras += [f"{card.pending:g} pending"] if card.pending else []
-    lost = [f"{line.id} ({line.verdict})" for line in lost_lines(card)]
-    return ", ".join([f"{card.score:g} of {card.max_score:g}", *extras]) + (f"; not {', '.join(lost)}" if lost else "")
-
-
-def lost_lines(card: Scorecard) -> list[CriterionResult]:
-    """Give the criteria that cost points."""
-    return [line for line in card.criteria if line.verdict not in FINE and not line.bonus]
+        return f"rejected, {brief.score(card, ' of ')}: {card.reason}"
+    bonus = f"bonus {points(card.bonus)}" if card.bonus else ""
+    pending = f"{points(card.pending)} pending" if card.pending else ""
+    said = ", ".join(filter(None, [brief.standing(card), bonus, pending]))
+    lost = brief.by_section(brief.losses(card))
+    return said + (f"; not {lost}" if lost else "")
 
 
 def table(cards: Sequence[Scorecard], folder: Path) -> str:
     """Give the score table as plain text, aligned."""
-    rows = [("submission", "score", "bonus", "pending", "lost", "report")]
+    rows = [("submission", "score", "covers", "bonus", "pending", "lost", "report")]
     for card in cards:
-        lost = len(lost_lines(card))
+        lost = len(brief.losses(card))
         graded = card.outcome is Outcome.graded and card.score is not None
         rows.append(
             (
                 safe(card.submission.name),
-                f"{card.score:.4g}" if graded else str(card.outcome),
-                f"{card.bonus:g}" if card.bonus else "",
-                f"{card.pending:.4g}" if card.pending else "",
+                brief.score(card) if graded else str(card.outcome),
+                safe(brief.scope(card)),
+                points(card.bonus) if card.bonus else "",
+                points(card.pending) if card.pending else "",
                 str(lost) if lost else "",
                 safe(str(folder / card.submission.name / "report.html")),
             )
         )
     used = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]
     widths = {i: max(len(row[i]) for row in rows) for i in used}
-    right = {1, 2, 3, 4}
+    right = {1, 3, 4, 5}
     lines = [
         "  ".join(row[i].rjust(widths[i]) if i in right else row[i].ljust(widths[i]) for i in used) for row in rows
     ]

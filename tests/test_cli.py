@@ -243,6 +243,22 @@ def test_only_restricts_the_criteria_and_is_recorded(grade: Callable[..., int], 
     assert card(tmp_path, "alice").submission.kit == "k-1"
 
 
+def test_a_partial_run_says_which_whole_scorecard_it_replaces(
+    grade: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line on the terminal: where the whole one is kept, and how it stays; only where there was one."""
+    grade("alice", "--seed", "5")
+    assert "replaces" not in capsys.readouterr().err
+    whole = (tmp_path / "reports/alice/scorecard.json").read_bytes()
+    grade("alice", "--only", "cache.*")
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "replaces" in line]
+    assert line.startswith("alice: --only cache.* replaces a whole scorecard, kept as reports/alice/history/")
+    assert (tmp_path / line.partition("kept as ")[2].partition(";")[0]).read_bytes() == whole
+    assert line.endswith("; grade without --only to have it whole again, or with another --out to keep both")
+    grade("alice", "--only", "gpt.*")
+    assert "replaces" not in capsys.readouterr().err
+
+
 def test_extra_outputs(grade: Callable[..., int], tmp_path: Path) -> None:
     """Each format a pipeline asks for is written where it asked, in a folder that need not exist yet."""
     outputs = {"--junit": "o/junit.xml", "--gradescope": "o/g.json", "--summary": "o/s.md", "--csv": "o/c.csv"}

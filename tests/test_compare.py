@@ -36,6 +36,13 @@ def test_scores_and_sections_stand_on_top() -> None:
     assert cells(rows.sections([one, two])) == {"gpt": ("100 of 100", "40 of 100"), "scan": ("+2 of 2", "-")}
 
 
+def test_a_partial_run_is_told_beside_its_score() -> None:
+    """Forty points of forty that were asked for are not a hundred."""
+    one = card("alice", {"gpt.loss": V.not_applicable})
+    one = one.model_copy(update={"run": one.run.model_copy(update={"only": "gpt.logits"})})
+    assert cells(rows.scores([one, card("bob")]))["score"] == ("100 of 100, only gpt.logits", "100 of 100")
+
+
 def test_what_may_explain_a_difference_is_named() -> None:
     """Other seeds or rubrics are told; what is the same is not."""
     one = card("alice")

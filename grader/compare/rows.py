@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from grader.models import CriterionResult, Scorecard, Verdict
+from grader.report import brief
+from grader.report.text import points
 
 NOTHING = "-"
 
@@ -26,7 +28,7 @@ def scores(cards: Sequence[Scorecard]) -> list[Row]:
     """Give the numbers on top, those left out that no scorecard has."""
     facts: list[tuple[str, Callable[[Scorecard], str]]] = [
         ("outcome", lambda card: card.outcome.value + (f": {card.reason}" if card.reason else "")),
-        ("score", lambda card: f"{_points(card.score)} of {_points(card.max_score)}"),
+        ("score", brief.standing),
         ("bonus", lambda card: _points(card.bonus or None)),
         ("pending", lambda card: _points(card.pending or None)),
         ("final", lambda card: _points(card.final)),
@@ -90,4 +92,4 @@ def _criterion(line: CriterionResult | None) -> str:
 
 
 def _points(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:.4g}"
+    return NOTHING if value is None else points(value)

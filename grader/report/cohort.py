@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from grader.models import Outcome, Rubric, Scorecard, Verdict
-from grader.report import draw
+from grader.models import CriterionResult, Outcome, Rubric, Scorecard, Verdict
+from grader.report import brief, draw
 from grader.report.text import points, short
+from grader.report.view import lost, tone
 from grader.report.words import MARKS, OUTCOMES, section_title
 
 NAME_CHARS = 120
@@ -43,7 +44,8 @@ class Entry:
     href: str
     outcome: str
     tone: str
-    score: float | None
+    score: str
+    only: str  # what a partial run covers
     bonus: float
     pending: float
     final: float | None
@@ -83,12 +85,12 @@ def cohort(cards: Sequence[Scorecard], rubric: Rubric | None) -> Cohort:
     for card in ordered:
         for result in card.criteria:
             known.setdefault(result.id, (result.title, result.points, result.bonus))
-    verdicts = [{result.id: result.verdict for result in card.criteria} for card in ordered]
+    whole = [card for card in ordered if not card.run.only]  # figures are of these
     most = max((card.max_score for card in ordered), default=rubric.max_score if rubric else 100.0)
-    scores = [card.score for card in ordered if card.score is not None]
+    scores = [score for card in whole if (score := brief.number(card)) is not None]
     return Cohort(
-        columns=tuple(_columns(known, verdicts)),
-        entries=tuple(_entry(card, found, list(known)) for card, found in zip(ordered, verdicts, strict=True)),
+        columns=tuple(_columns(known, whole)),
+        entries=tuple(_entry(card, list(known)) for card in ordered),
         bars=_bars(scores, most),
         max_score=most,
         facts=_facts(ordered, scores),
@@ -96,8 +98,9 @@ def cohort(cards: Sequence[Scorecard], rubric: Rubric | None) -> Cohort:
     )
 
 
-def _columns(known: dict[str, tuple[str, float, bool]], verdicts: list[dict[str, Verdict]]) -> list[Column]:
+def _columns(known: dict[str, tuple[str, float, bool]], cards: list[Scorecard]) -> list[Column]:
     columns: list[Column] = []
+    verdicts = [{result.id: result.verdict for result in card.criteria} for card in cards]
     for name, (title, worth, bonus) in known.items():
         section = name.split(".")[0]
         found = [row[name] for row in verdicts if name in row]
@@ -112,30 +115,34 @@ def _columns(known: dict[str, tuple[str, float, bool]], verdicts: list[dict[str,
     return columns
 
 
-def _entry(card: Scorecard, found: dict[str, Verdict], ids: list[str]) -> Entry:
+def _entry(card: Scorecard, ids: list[str]) -> Entry:
+    found = {result.id: result for result in card.criteria}
     cells = []
     for name, after in zip(ids, [*ids[1:], ""], strict=True):
-        tone, letter = (MARKS[found[name]].tone, MARKS[found[name]].letter) if name in found else ABSENT
-        cells.append((tone, letter))
+        cells.append(_cell(found[name]) if name in found else ABSENT)
         if after and name.split(".")[0] != after.split(".")[0]:
             cells.append(("", " "))  # sections stand apart
     runs = [
-        (tone, "".join(letter for _, letter in group)) for tone, group in itertools.groupby(cells, key=lambda c: c[0])
+        (shade, "".join(letter for _, letter in group)) for shade, group in itertools.groupby(cells, key=lambda c: c[0])
     ]
-    lost = [name for name in ids if name in found and MARKS[found[name]].tone in ("fail", "warn")]
     return Entry(
         name=short(card.submission.name, NAME_CHARS),
         href=_href(card.submission.name),
         outcome=OUTCOMES[card.outcome],
         tone={Outcome.graded: "none", Outcome.rejected: "fail", Outcome.harness_error: "warn"}[card.outcome],
-        score=card.score,
+        score=brief.score(card),
+        only=brief.scope(card),
         bonus=card.bonus,
         pending=card.pending,
         final=card.final,
         started=short(card.run.started_at, 40)[:16].replace("T", " "),
         runs=tuple(runs) if card.criteria else (),
-        lost=", ".join(lost),
+        lost=", ".join(name for name in ids if name in found and lost(found[name])),
     )
+
+
+def _cell(result: CriterionResult) -> tuple[str, str]:
+    return tone(result), MARKS[result.verdict].letter
 
 
 def _href(name: str) -> str:
@@ -165,6 +172,8 @@ def _facts(cards: list[Scorecard], scores: list[float]) -> tuple[tuple[str, str]
     if len(scores) >= 4:
         low, _, high = statistics.quantiles(scores, n=4, method="inclusive")
         facts.append(("middle half", f"{points(round(low, 1))} to {points(round(high, 1))}"))
+    if partial := sum(bool(card.run.only) for card in cards):
+        facts.append(("partial runs, in no figure", f"{partial:,}"))
     if pending := sum(card.pending > 0 for card in cards):
-        facts.append(("with open points", f"{pending:,}"))
+        facts.append(("with pending points", f"{pending:,}"))
     return tuple(facts)

@@ -16,6 +16,7 @@ class QueueRow:
 
     name: str
     score: str
+    only: str  # what a partial run covers
     bonus: str
     pending: str
     own: str  # how far the reviewer's own sheet is
@@ -74,7 +75,7 @@ class SheetView:
     name: str
     digest: str
     score: str
-    max_score: str
+    only: str  # what a partial run covers
     items: tuple[ItemView, ...]
     handed_in: str  # when
     complete: int

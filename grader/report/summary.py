@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
-from grader.models import CriterionResult, Outcome, Rubric, Scorecard
+from grader.models import CriterionResult, Outcome, Rubric, Scorecard, Verdict
+from grader.report import brief
 from grader.report.text import points, seconds, short
-from grader.report.view import lost
 from grader.report.words import MARKS, OUTCOMES
 
 MOST_BYTES = 190_000  # a job summary may have 200 KB in all
@@ -56,11 +57,12 @@ def _counts(cards: Sequence[Scorecard]) -> str:
 
 
 def _row(card: Scorecard) -> str:
-    score = "no score" if card.score is None else f"{points(card.score)} / {points(card.max_score)}"
+    score = brief.score(card, " / ")
+    if card.run.only:
+        score += f", {code(brief.scope(card), 80, cell=True)}"
     if card.pending:
-        score += f" ({points(card.pending)} open)"
-    missed = [result.id for result in card.criteria if lost(result)]
-    what = ", ".join(missed[:6]) + (f" and {len(missed) - 6} more" if len(missed) > 6 else "")
+        score += f" ({points(card.pending)} pending)"
+    what = brief.by_section(brief.losses(card))
     what = what or (OUTCOMES[card.outcome] if card.outcome is not Outcome.graded else "nothing")
     bonus = f"+{points(card.bonus)}" if card.bonus else ""
     return (
@@ -69,7 +71,7 @@ def _row(card: Scorecard) -> str:
 
 
 def _has_details(card: Scorecard) -> bool:
-    return card.outcome is not Outcome.graded or bool(card.run.weak) or any(lost(result) for result in card.criteria)
+    return card.outcome is not Outcome.graded or bool(card.run.weak) or bool(brief.losses(card))
 
 
 def _details(card: Scorecard) -> str:
@@ -81,15 +83,32 @@ def _details(card: Scorecard) -> str:
             f"**Graded in a weak sandbox**, which did not keep: {code('; '.join(card.run.weak), MESSAGE_CHARS)}",
             "",
         ]
-    lines += [_line(result) for result in card.criteria if lost(result)]
+    lines += [_line(group) for group in _groups(card)]
     return "\n".join([*lines, ""])
 
 
-def _line(result: CriterionResult) -> str:
-    message = next((check.message for check in result.checks if check.verdict is result.verdict and check.message), "")
-    worth = f"{points(result.earned)} of {points(result.points)}{' bonus' if result.bonus else ''}"
+def _groups(card: Scorecard) -> list[list[CriterionResult]]:
+    """Give the lost criteria one by one, but together those that miss the same file."""
+    groups: dict[tuple[Verdict, str], list[CriterionResult]] = {}
+    for result in brief.losses(card):
+        same = _message(result) if result.verdict is Verdict.missing else result.id
+        groups.setdefault((result.verdict, same), []).append(result)
+    return list(groups.values())
+
+
+def _line(group: list[CriterionResult]) -> str:
+    """Write a line for one criterion, or for all that miss the same thing."""
+    first, message = group[0], _message(group[0])
+    worth = f"{points(sum(result.earned for result in group))} of {points(sum(result.points for result in group))}"
+    bonus = " bonus" if first.bonus else ""
+    sections = Counter(result.section for result in group)
+    name = first.id if len(group) == 1 else ", ".join(f"{section} ({count})" for section, count in sections.items())
     said = f": {code(message, MESSAGE_CHARS)}" if message else ""
-    return f"- **{result.id}** ({worth}) {MARKS[result.verdict].word}{said}"
+    return f"- **{name}** ({worth}{bonus}) {MARKS[first.verdict].word}{said}"
+
+
+def _message(result: CriterionResult) -> str:
+    return next((check.message for check in result.checks if check.verdict is result.verdict and check.message), "")
 
 
 def code(text: str, most: int, cell: bool = False) -> str:

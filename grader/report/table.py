@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 from grader.models import Rubric, Scorecard
+from grader.report import brief
 from grader.report.text import short
 
 TEXT_CHARS = 1000
@@ -38,7 +39,7 @@ def _row(card: Scorecard, ids: list[str]) -> list[str | float]:
         card.outcome.value,
         *(
             "" if value is None else value
-            for value in (card.score, card.max_score, card.bonus, card.pending, card.final)
+            for value in (brief.number(card), card.max_score, card.bonus, card.pending, card.final)
         ),
         *(_text(value) for value in (card.reason, card.submission.kit or "", card.submission.digest)),
         *(_text(value) for value in (run.rubric_digest, run.only or "", str(run.seed), run.sandbox, run.started_at)),

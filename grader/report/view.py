@@ -76,7 +76,7 @@ def sections(card: Scorecard, rubric: Rubric, caps: Caps) -> tuple[SectionView, 
     for name, group in groups.items():
         counted = [r for r in group if r.verdict is not Verdict.not_applicable]
         base, bonus = [r for r in counted if not r.bonus], [r for r in counted if r.bonus]
-        parts = [(r.points, r.earned, _tone(r), r.bonus) for r in group]
+        parts = [(r.points, r.earned, tone(r), r.bonus) for r in group]
         views.append(
             SectionView(
                 name=name,
@@ -92,8 +92,8 @@ def sections(card: Scorecard, rubric: Rubric, caps: Caps) -> tuple[SectionView, 
     return tuple(views)
 
 
-def _tone(result: CriterionResult) -> str:
-    """Give the colour of a bar's segment: a bonus that was not handed in is empty, not red."""
+def tone(result: CriterionResult) -> str:
+    """Give the colour of a criterion: a bonus that was not handed in is empty, not red."""
     return MARKS[result.verdict].tone if lost(result) or result.verdict is Verdict.accepted else "none"
 
 
@@ -104,7 +104,7 @@ def _criterion(result: CriterionResult, rationale: str, card: Scorecard, caps: C
     messages = {check.message for check in ordered}
     return CriterionView(
         result=result,
-        mark=replace(MARKS[result.verdict], tone=_tone(result)),
+        mark=replace(MARKS[result.verdict], tone=tone(result)),
         rationale=rationale,
         lost=lost(result),
         checks=tuple(check_view(check, caps) for check in shown),

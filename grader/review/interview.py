@@ -9,6 +9,7 @@ import typer
 from grader import rubric as rubrics
 from grader.errors import UsageError
 from grader.models import ReviewItem, Rubric, Scorecard
+from grader.report import brief
 from grader.review import marks, publish
 from grader.review.book import Book, Key, Refused
 from grader.review.marks import Sheet, Stage, Tally
@@ -51,8 +52,7 @@ def hold(book: Book, rubric: Rubric, name: str, reviewer: str) -> int:
 
 def _introduce(book: Book, card: Scorecard, reviewer: str) -> None:
     name, digest = publish.key(card)
-    score = "" if card.score is None else f", {card.score:g} of {card.max_score:g}"
-    print(f"{name}{score}; {book.folder / name / 'report.html'}")
+    print(f"{name}, {safe(brief.standing(card))}; {book.folder / name / 'report.html'}")
     print(f"marks of {safe(reviewer)}. Enter keeps what stands in [brackets], Ctrl-C stops and keeps what was given.")
     for (_, other), review in book.reviews(name).items():
         if other != digest and reviewer in [sheet.reviewer for sheet in review.sheets]:

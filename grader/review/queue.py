@@ -9,7 +9,9 @@ from pathlib import Path
 
 from grader import blind
 from grader.errors import HarnessError
+from grader.report import brief
 from grader.report.text import points
+from grader.report.words import OUTCOMES
 from grader.review.book import Key
 from grader.review.publish import key, why_not
 from grader.store import NAME_CHARS, Store
@@ -22,8 +24,9 @@ class Case:
     """One submission, as the queue shows it."""
 
     key: Key
-    score: str
-    max_score: str
+    score: str  # or the outcome, where there is none
+    score_of: str  # joined to the most that can be had
+    only: str  # what a partial run covers
     bonus: str
     pending: str
     final: str
@@ -77,8 +80,9 @@ class Queue:
         card = self._store.scorecard(name)
         return Case(
             key=key(card),
-            score=str(card.outcome).replace("_", " ") if card.score is None else points(card.score),
-            max_score=points(card.max_score),
+            score=OUTCOMES[card.outcome] if card.score is None else brief.score(card),
+            score_of=brief.score(card, " of "),
+            only=brief.scope(card),
             bonus=f"+{points(card.bonus)}" if card.bonus else "",
             pending=points(card.pending) if card.pending else "",
             final="" if card.final is None else points(card.final),

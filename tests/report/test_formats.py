@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import cards
@@ -13,8 +14,11 @@ import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped, TestSuite
 from markdown_it import MarkdownIt
 
+from grader import terminal
 from grader.models import Scorecard
-from grader.report import gradescope, junit, summary, table
+from grader.report import gradescope, html, junit, summary, table
+from grader.report.text import points
+from grader.report.view import lost
 
 EVERY = [cards.full(), cards.partial(), cards.part_b(), cards.rejected(), cards.broken(), cards.hostile()]
 
@@ -75,6 +79,56 @@ def test_gradescope_gives_no_score_where_the_harness_failed() -> None:
     found = json.loads(gradescope.render([cards.broken()]))
     assert "score" not in found and found["tests"] == [] and "the harness failed" in found["output"]
     assert json.loads(gradescope.render([cards.rejected()]))["score"] == 0.0
+
+
+def test_what_a_partial_run_covers_stands_beside_its_score() -> None:
+    """Full marks for one criterion do not look like full marks; where nothing was judged there is no number."""
+    one, none, bonus = (cards.only(glob, cards.full()) for glob in ("matmul.forward", "diagnosis.*", "scan.*"))
+    found = [json.loads(gradescope.render([card])) for card in (one, none)]
+    assert found[0]["output"] == "alice: 100 of 100, only matmul.forward" and found[0]["score"] == 100
+    assert found[1]["output"] == "alice: nothing judged, only diagnosis.*" and "score" not in found[1]
+    rows = [line for line in summary.render([one, none, bonus]).splitlines() if line.startswith("| `alice`")]
+    assert [row.split(" | ")[1] for row in rows] == [
+        "100 / 100, `only matmul.forward`",
+        "nothing judged, `only diagnosis.*`",
+        "nothing judged but bonus, `only scan.*`",
+    ]
+    cells = [(row["score"], row["only"]) for row in read(table.render([one, none]))]
+    assert cells == [("100.0", "matmul.forward"), ("", "diagnosis.*")]
+    assert terminal.sentence(one) == "100 of 100, only matmul.forward"
+    assert [line.split()[1:4] for line in terminal.table([one], Path()).splitlines()[2:]] == [
+        ["100", "only", "matmul.forward"]
+    ]
+
+
+def test_all_count_the_same_losses() -> None:
+    """Terminal, Markdown and report have one idea of what was lost."""
+    card = cards.partial()
+    assert terminal.sentence(card).partition("; ")[2] == (
+        "not gpt (3 wrong answers), cache (2 wrong answers), "
+        "matmul (1 runtime error, 1 wrong answer, 1 inconclusive), diagnosis.bugs (partial)"
+    )
+    count = sum(lost(line) for line in card.criteria)
+    text = summary.render([card])
+    assert count == text.count("\n- **") == int(terminal.table([card], Path()).splitlines()[2].split()[4])
+
+
+def test_what_waits_for_a_person_is_pending_everywhere() -> None:
+    """One thing has one word, that of the glossary."""
+    card = cards.partial()
+    for text in (json.loads(gradescope.render([card]))["output"], terminal.sentence(card), summary.render([card])):
+        assert f"{points(card.pending)} pending" in text
+    page = html.render_index([card])
+    assert ">pending</th>" in page and "with pending points" in page and ">open<" not in page
+
+
+def test_the_summary_names_a_missing_file_once() -> None:
+    """Fifteen criteria that miss minigpt.py are one line, with all that they cost."""
+    text = summary.render([cards.part_b()])
+    assert "| gpt (7 missing), cache (8 missing) |" in text
+    assert re.findall(r"^- .*", text, re.M) == [
+        "- **gpt (7), cache (8)** (0 of 73) missing: `minigpt.py is not in the submission`"
+    ]
 
 
 def read(text: str) -> list[dict[str, str]]:

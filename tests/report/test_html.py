@@ -368,13 +368,33 @@ def test_the_index_counts_what_holds_over_those_that_were_judged() -> None:
     assert rates["cache.cost"] == "67 %" and rates["diagnosis.bugs"] == "50 %"
 
 
+def test_a_bonus_that_was_not_handed_in_is_no_loss_in_the_index() -> None:
+    """It is neutral there as it is in the report: bob has neither scan.py nor tests."""
+    row = html.render_index([cards.partial()], cards.rubric()).split("<tbody>")[1]
+    assert "scan.values" not in row.split('aria-label="lost: ')[1].split('"')[0]
+    assert '<i class="n">---</i>' in row
+
+
+def test_a_partial_run_is_marked_and_in_no_figure_of_the_index() -> None:
+    """What --only gave stands beside its score; median, distribution and rates are of whole runs."""
+    whole = [cards.full(), cards.partial()]
+    part = cards.only("matmul.forward", cards.part_b())
+    page = html.render_index([*whole, part, cards.only("diagnosis.*", cards.full())], cards.rubric())
+    without = html.render_index(whole, cards.rubric())
+    assert re.findall(r"<small[^>]*>([^<]+)</small>", page) == ["only diagnosis.*", "only matmul.forward"]
+    assert "nothing judged" in page and "<dt>partial runs, in no figure</dt><dd>2</dd>" in page
+    assert page.split('id="overview"')[1] == without.split('id="overview"')[1]
+    median = re.compile(r"median score</dt><dd>[^<]+")
+    assert median.findall(page) == median.findall(without) != []
+
+
 @pytest.mark.parametrize("name", ["..", ".", "", "a/../../b", "javascript:alert(1)", '"><script>', "//evil.example"])
 def test_links_of_the_index_stay_in_its_folder(name: str) -> None:
     """A name never becomes a way out of the reports folder, nor another scheme."""
     card = cards.full()
     card = card.model_copy(update={"submission": card.submission.model_copy(update={"name": name})})
     page = html.render_index([card], cards.rubric())
-    for link in Outline(page.split("<tbody>")[1]).all("a"):
+    for link in Outline(page.split("<tbody>")[1].split("</tbody>")[0]).all("a"):
         assert re.fullmatch(r"[A-Za-z0-9%._~-]+/report\.html", link["href"])
         assert not link["href"].startswith("../")
 

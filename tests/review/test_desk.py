@@ -264,6 +264,15 @@ def test_no_name_leads_out_of_the_folder(desk: Place, name: str) -> None:
     assert client.save(name, 1).status in (404, 405)
 
 
+def test_a_partial_run_is_marked_in_queue_and_sheet(desk: Place) -> None:
+    """Who reviews knows that the score is of a few criteria."""
+    card = desk.store.scorecard("alice")
+    desk.store.keep(card.model_copy(update={"run": card.run.model_copy(update={"only": "gpt.*"})}))
+    client = desk.client("ann")
+    assert ">only gpt.*</small>" in client.get("/").text
+    assert "80 of 100, only gpt.*" in client.get("/submissions/alice").text
+
+
 def test_a_scorecard_that_tells_another_name_is_left_out(desk: Place) -> None:
     """A scorecard that says it is somebody else's cannot take marks along, nor lead elsewhere."""
     for name in ("bob", "../../etc", "a/b"):

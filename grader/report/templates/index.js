@@ -11,16 +11,20 @@
     return made;
   };
   const rows = [...body.rows].map((row) => {
-    const cells = row.cells, number = (i) => (cells[i].textContent === "–" || !cells[i].textContent ? null : Number(cells[i].textContent));
+    const cells = row.cells, link = cells[0].querySelector("a");
+    const number = (i) => { const value = parseFloat(cells[i].textContent); return Number.isNaN(value) ? null : value; };
     const letters = cells[5].textContent.replaceAll(" ", "");
+    const tones = [...cells[5].querySelectorAll("i")].map((run) => run.className.repeat(run.textContent.length)).join("");
     return {
-      row, letters, name: (cells[0].querySelector("a") || cells[0]).textContent, href: cells[0].querySelector("a")?.getAttribute("href"), score: number(1), bonus: number(2), pending: number(3),
-      final: number(4), started: cells[6].textContent, outcome: row.dataset.outcome || "graded",
-      lost: new Set(columns.filter((_, i) => letters[i] && !"·_".includes(letters[i]))),
+      row, letters, tones, name: cells[0].querySelector(".name").textContent, href: link?.getAttribute("href"),
+      said: cells[1].textContent, score: number(1), bonus: number(2), pending: number(3), final: number(4),
+      started: cells[6].textContent, outcome: row.dataset.outcome || "graded",
+      lost: new Set(columns.filter((_, i) => "fw".includes(tones[i] ?? "n"))),
     };
   });
   const start = { q: "", outcome: "", lost: "", sort: "name", dir: "asc", compare: "" };
   const MOST = 3; // side by side
+  const TONES = { p: "pass", f: "fail", w: "warn", n: "none" };
   const marks = new Map([...document.querySelectorAll("[data-letter]")].map((mark) => [mark.dataset.letter, mark.dataset]));
   const byName = new Map(rows.map((item) => [item.name, item]));
   const chosen = () => state.compare.split("/").filter((name) => byName.has(name)).slice(0, MOST); // no name holds a slash
@@ -75,16 +79,16 @@
       row.append(element("th", title, { scope: "row", title: label }), ...cells);
       return row;
     };
-    const numbers = ["score", "bonus", "pending", "final"].filter((key) => those.some((item) => item[key] !== null));
+    const numbers = ["said", "bonus", "pending", "final"].filter((key) => those.some((item) => item[key] !== null));
     const lines = numbers.map((key) => {
       const values = those.map((item) => (item[key] === null ? "–" : String(item[key])));
-      return line(key === "pending" ? "open" : key, values.map((value) => element("td", value, { class: "num" })), new Set(values).size === 1);
+      return line(key === "said" ? "score" : key, values.map((value) => element("td", value, { class: "num" })), new Set(values).size === 1);
     });
     columns.forEach((id, i) => {
       const letters = those.map((item) => item.letters[i] ?? "_");
       const cells = those.map((item, at) => {
-        const mark = marks.get(letters[at]), cell = element("td", "", { class: mark.tone });
-        cell.append(item.href ? element("a", mark.word, { href: item.href + "#" + id, class: mark.tone }) : mark.word);
+        const { word } = marks.get(letters[at]), tone = { class: TONES[item.tones[i] ?? "n"] }, cell = element("td", "", tone);
+        cell.append(item.href ? element("a", word, { href: item.href + "#" + id, ...tone }) : word);
         return cell;
       });
       lines.push(line(id, cells, new Set(letters).size === 1, titles.get(id)));
@@ -96,6 +100,9 @@
       return cell;
     }));
     byId("compared").replaceChildren(head, ...lines);
+    const equal = lines.filter((row) => row.className === "same").length;
+    const some = equal ? `${equal} of ${lines.length} ${equal === 1 ? "line is" : "lines are"} equal` : "";
+    byId("equal").textContent = equal === lines.length ? "they agree on everything" : some;
   };
   const read = () => {
     const said = new URLSearchParams(location.hash.slice(1));
@@ -126,7 +133,11 @@
   byId("clear").addEventListener("click", () => change({ compare: "" }));
   byId("reset").addEventListener("click", () => change(start));
   byId("all").addEventListener("click", () => { everything = true; show(); });
-  addEventListener("hashchange", read);
+  addEventListener("hashchange", () => {
+    if (byId(location.hash.slice(1))) return; // a place on the page
+    read();
+    byId("count").scrollIntoView();
+  });
   addEventListener("beforeprint", () => { everything = true; show(); });
   read();
 }

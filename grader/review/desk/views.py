@@ -36,6 +36,7 @@ def _row(case: Case, review: Review, items: Sequence[ReviewItem], needed: int, r
     return QueueRow(
         name=case.shown,
         score=case.score,
+        only=case.only,
         bonus=case.bonus,
         pending=case.pending,
         own=word,
@@ -60,8 +61,8 @@ def sheet(
     return SheetView(
         name=case.shown,
         digest=case.key[1],
-        score=case.score,
-        max_score=case.max_score,
+        score=case.score_of,
+        only=case.only,
         items=tuple(
             _compared(t, enough) if own.handed_in else _draft(t.item, own.given.get(t.item.id)) for t in tallies
         ),
