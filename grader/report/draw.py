@@ -37,7 +37,7 @@ def _positive(data: Any, length: int) -> list[float] | None:
 
 # --- token strip ------------------------------------------------------------------------------------------------------
 
-COLUMNS, CELL, ROWS_SHOWN, BAND = 72, 10.0, 3, 64
+COLUMNS, CELL, ROWS_SHOWN, BAND = 40, 10.0, 5, 68
 TOKENS = 4096  # that are compared; no check generates more
 
 
@@ -102,7 +102,7 @@ def strip(data: Any) -> Strip | None:
     window = "" if stop - start == total else f"; tokens {start + 1} to {stop} of {total:,} are shown"
     count = f"{len(differ):,} of {total:,} tokens differ"
     return Strip(
-        width=84 + COLUMNS * CELL + 8,
+        width=84 + max(12, min(stop - start, COLUMNS)) * CELL + 8,
         height=len(bands) * BAND,
         prompt=one_line(str(data.get("prompt", ""))[-160:]),
         expected=glyphs(expected, 16),
@@ -152,7 +152,7 @@ def _best_two(data: Any) -> tuple[tuple[tuple[str, str, float], ...], str]:
 
 # --- cost against T ---------------------------------------------------------------------------------------------------
 
-COST_W, COST_H = 640.0, 270.0
+COST_W, COST_H = 560.0, 270.0
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 176.0, 14.0, 42.0
 SERIES = (
     ("uncached_ms", "recompute", "series2", "square"),
@@ -251,7 +251,7 @@ def _spread(places: list[float], apart: float) -> list[float]:
 
 @dataclass(frozen=True)
 class Interval:
-    """A measured ratio with its interval, against the threshold; places are 0 to 420."""
+    """A measured ratio with what it lies between, against the threshold; places are 0 to 420."""
 
     low: float
     middle: float
@@ -272,9 +272,23 @@ def interval(data: dict[str, Any]) -> Interval | None:
         return None
     scale = 420 / (max(high, limit) * 1.12)
     within = True if high < limit else False if low > limit else None
-    text = f"ratio {rough(ratio)}, 95 % interval {rough(low)} to {rough(high)}"
     places = [round(value * scale, 1) for value in (low, ratio, high, limit)]
-    return Interval(places[0], places[1], places[2], places[3], text, f"limit {rough(limit)}", within)
+    return Interval(
+        places[0], places[1], places[2], places[3], _measured(data, ratio, low, high), f"limit {rough(limit)}", within
+    )
+
+
+def _measured(data: dict[str, Any], ratio: float, low: float, high: float) -> str:
+    """Say what was measured, and how often; older scorecards do not tell."""
+    how, pairs, ends = data.get("measured"), real(data.get("pairs")), f"{rough(low)} to {rough(high)}"
+    if pairs is None or pairs < 2:
+        how = None
+    if how == "median":
+        return f"Ratio {rough(ratio)}, the median of {pairs:.0f} paired ratios, 95 % interval {ends}."
+    if how == "largest":
+        of = f"the largest of {pairs:.0f} ratios, one of each kind of work"
+        return f"Ratio {rough(ratio)}, {of}; far below the limit, so each was measured once. Range {ends}."
+    return f"Ratio {rough(ratio)}, range {ends}."
 
 
 # --- section bars -----------------------------------------------------------------------------------------------------

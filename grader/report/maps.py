@@ -105,13 +105,13 @@ def _heat(
     shown, _, columns_each = _pool(shown, [], MOST_COLUMNS, False)
     notes = [notes[i * rows_each] if rows_each == 1 else "" for i in range(len(shown))]
     columns = len(shown[0])
-    cell = min(18.0, max(5.0, 460 / columns))
+    cell = round(min(18.0, max(5.0, 360 / columns)), 1)
     high = 15.0 if len(shown) > 12 else 18.0
-    left = 16 + 6.9 * max(len(label) for label in labels)
+    left = 16 + 6.9 * max(len(label) for label in (y, *labels))
     pooled = "" if rows_each == columns_each == 1 else f"; one cell is the largest of {rows_each} x {columns_each}"
     r = rough(limit)
     return Map(
-        width=left + columns * cell + (190 if first is not None else 76),
+        width=left + columns * cell + (106 if first is not None else 76),
         height=len(shown) * high + 40,
         left=left,
         grid_w=columns * cell,

@@ -21,14 +21,17 @@ JSON = st.recursive(
 )
 KEYS = {
     "tokens": ("prompt", "expected", "actual", "first_wrong", "top2"),
-    "cost": ("T", "cached_ms", "uncached_ms", "reference_ms", "unit", "ratio", "interval", "threshold"),
+    "cost": ("T", "cached_ms", "uncached_ms", "reference_ms", "unit"),
     "layer_map": ("layers", "values", "first"),
     "causality_map": ("values",),
     "gradient_map": ("operand", "values"),
     "cache_memory": ("T", "bytes", "held", "batch", "layers", "heads", "head_size", "itemsize"),
     "error": ("type", "message", "file", "line", "traceback"),
 }
-SCALARS = ("expected", "actual", "max_abs_diff", "atol", "first_divergence", "detail", "ratio", "interval", "threshold")
+SCALARS = (
+    *("expected", "actual", "max_abs_diff", "atol", "first_divergence", "detail"),
+    *("ratio", "interval", "threshold", "measured", "pairs"),
+)
 MATRIX = st.lists(st.lists(st.floats() | st.text(max_size=3), min_size=1, max_size=3), max_size=3)
 
 
@@ -104,6 +107,25 @@ def test_an_interval_that_straddles_the_limit_is_neither(ends: list[float], with
     assert found is not None and found.within is within
 
 
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ({"measured": "median", "pairs": 5}, "Ratio 0.125, the median of 5 paired ratios, 95 % interval 0.1 to 0.15."),
+        (
+            {"measured": "largest", "pairs": 6},
+            "Ratio 0.125, the largest of 6 ratios, one of each kind of work; far below the limit, so each was measured "
+            "once. Range 0.1 to 0.15.",
+        ),
+        ({"measured": "largest", "pairs": 10**400}, "Ratio 0.125, range 0.1 to 0.15."),
+        ({}, "Ratio 0.125, range 0.1 to 0.15."),
+    ],
+)
+def test_a_ratio_says_how_it_was_measured(how: dict[str, Any], told: str) -> None:
+    """Nobody reads the range of single measurements as an interval of confidence; nor one that is not said to be."""
+    found = draw.interval({"ratio": 0.125, "interval": [0.1, 0.15], "threshold": 0.2, **how})
+    assert found is not None and found.text == told
+
+
 def test_the_layer_map_names_the_first_module_that_diverges() -> None:
     """The first module over the tolerance is marked, cells over it have a dot, and non-finite ones a colour."""
     found = maps.layer_map(cards.layers("blocks.1.attn.proj"), 5e-4)
@@ -124,6 +146,15 @@ def test_large_maps_are_pooled_and_say_so() -> None:
     assert found is not None
     assert len(found.rows) <= maps.MOST_ROWS and found.dots.count("M") == 1
     assert "one cell is the largest of 16 x 11" in found.caption
+
+
+def test_there_is_room_for_every_word_of_a_picture() -> None:
+    """The title of the rows stands left of the grid, and what marks the first wrong token under the last band."""
+    found = maps.gradient_map({"operand": "A", "values": [[1.0], [1.0]]}, 1e-10)
+    assert found is not None and found.left > 16 + 6.5 * len(found.y_title)
+    strip = draw.strip({"expected": "a", "actual": "b"})
+    assert strip is not None and strip.first is not None
+    assert strip.width > 160 and strip.height >= strip.first[1] + 55 + 4  # a descender below the words
 
 
 def test_the_causality_map_tells_leaks_from_blindness() -> None:
