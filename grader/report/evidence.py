@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from grader.models import CheckResult, Evidence, Verdict
 from grader.report import draw, maps, memory
-from grader.report.text import Cut, cut, cut_front, number, one_line, plain, short
+from grader.report.text import Cut, counted, cut, cut_front, number, one_line, plain, short
 from grader.report.words import MARKS, Mark
 
 LEAK = 1e-5  # where a causality map brings no tolerance of its own
 AROUND = 60  # characters shown before and after the first that differs
 SHORT_LIST = 8  # a shape, say: read as a whole, not by its first difference
 ITEMS_AROUND = 12  # entries of a list, likewise
+MANY = 1e6  # times the tolerance: how many more says nothing
 DRAWN = frozenset(
     {"claim", "expected", "actual", "max_abs_diff", "atol", "first_divergence", "detail", "error", "tokens", "cost"}
     | {"layer_map", "causality_map", "gradient_map", "cache_memory", "ratio", "interval", "threshold", "fraction"}
+    | {"measured", "pairs"}
 )
 
 
@@ -111,37 +114,40 @@ class CheckView:
     pictures: Pictures
     others: tuple[tuple[str, str], ...]
     duration_s: float
+    is_alike: bool = False  # a check of the same name, under another scheme, fails in the same way above
 
     @property
     def has_more(self) -> bool:
+        """Say whether there is more to show than message and claim, beside which what holds has its difference."""
         shown = self.sides or self.detail or self.fault or self.others or self.pictures.any
-        return bool(shown or self.message.text)
+        return bool(shown or (self.facts and not self.holds))
 
 
 def check_view(check: CheckResult, caps: Caps) -> CheckView:
     """Prepare one check."""
     found = check.evidence
     claim = found.get("claim")
-    claim_text = claim if isinstance(claim, str) and claim else f"{check.id.replace('_', ' ')}."
+    claim_text = claim if isinstance(claim, str) and claim else f"{check.id.replace('_', ' ').capitalize()}."
+    message = cut(check.message, caps.message)
     others = [(key, value) for key, value in found.items() if key not in DRAWN and value not in (None, "", [], {})]
     rest = len(others) - caps.other_keys
     shown = [
         (short(key, min(40, caps.line)), short(plain(value), caps.value)) for key, value in others[: caps.other_keys]
     ]
     if rest > 0:
-        shown.append(("left out", f"{rest} more values"))
+        shown.append(("left out", counted(rest, "more value")))
     detail = found.get("detail")
     return CheckView(
-        claim=short(claim_text[:1].upper() + claim_text[1:], caps.line) + _variant(check.id),
+        claim=short(claim_text, caps.line) + _variant(check.id),
         mark=MARKS[check.verdict],
         holds=check.verdict in (Verdict.accepted, Verdict.not_applicable),
-        message=cut(check.message, caps.message),
-        sides=_sides(found, caps),
-        facts=_facts(found, caps),
+        message=message,
+        sides=_sides(found, message.text, caps),
+        facts=_unstated(_facts(found, caps), message.text),
         detail=cut(plain(detail), caps.message) if detail else None,
         fault=_fault(found.get("error"), caps),
         pictures=_pictures(found) if caps.pictures else Pictures(None, None, None, None, None, None, None),
-        others=tuple(shown),
+        others=_unstated(shown, message.text),
         duration_s=check.duration_s,
     )
 
@@ -152,7 +158,16 @@ def _variant(check_id: str) -> str:
     return f" ({short(case.removesuffix(']'), 60)})" if bracket and before else ""
 
 
-def _facts(found: Evidence, caps: Caps) -> tuple[tuple[str, str], ...]:
+def _states(message: str, value: str) -> bool:
+    """Say whether a message holds a value, as a word of its own and not as a part of another number."""
+    return bool(value) and re.search(rf"(?<![\w.,-]){re.escape(value)}(?!\w|[.,]\d)", message) is not None
+
+
+def _unstated(rows: Sequence[tuple[str, str]], message: str) -> tuple[tuple[str, str], ...]:
+    return tuple((key, value) for key, value in rows if not _states(message, value))
+
+
+def _facts(found: Evidence, caps: Caps) -> list[tuple[str, str]]:
     facts = []
     if found.get("first_divergence") not in (None, ""):
         facts.append(("first divergence", short(plain(found["first_divergence"]), caps.value)))
@@ -165,7 +180,7 @@ def _facts(found: Evidence, caps: Caps) -> tuple[tuple[str, str], ...]:
         facts.append(("tolerance", number(atol)))
     if (share := draw.real(found.get("fraction"))) is not None:
         facts.append(("share that holds", f"{share:.0%}"))
-    return tuple(facts)
+    return facts
 
 
 def _three(value: Any) -> Any:
@@ -173,21 +188,25 @@ def _three(value: Any) -> Any:
 
 
 def _share(ratio: float) -> str:
+    if ratio > MANY:
+        return "more than a million times the tolerance"
     return f"{ratio:,.0f} times the tolerance" if ratio >= 2 else f"{ratio:.2g} of the tolerance"
 
 
-def _sides(found: Evidence, caps: Caps) -> Sides | None:
+def _sides(found: Evidence, message: str, caps: Caps) -> Sides | None:
     if "expected" not in found and "actual" not in found:
         return None
     expected, actual = found.get("expected"), found.get("actual")
     left, right = draw.real(expected), draw.real(actual)
     if left is not None and right is not None:
-        return Sides("", number(expected), number(actual), "", "", number(_three(abs(right - left))))
-    if isinstance(expected, str) and isinstance(actual, str):
+        sides = Sides("", number(expected), number(actual), "", "", number(_three(abs(right - left))))
+    elif isinstance(expected, str) and isinstance(actual, str):
         return _texts(expected, actual, caps)
-    if isinstance(expected, list) and isinstance(actual, list) and max(len(expected), len(actual)) > SHORT_LIST:
+    elif isinstance(expected, list) and isinstance(actual, list) and max(len(expected), len(actual)) > SHORT_LIST:
         return _lists(expected, actual, caps)
-    return Sides("", short(plain(expected), caps.value), short(plain(actual), caps.value), "", "", "")
+    else:
+        sides = Sides("", short(plain(expected), caps.value), short(plain(actual), caps.value), "", "", "")
+    return None if _states(message, sides.expected) and _states(message, sides.actual) else sides
 
 
 def _common(one: Sequence[Any], other: Sequence[Any]) -> int:
@@ -257,16 +276,9 @@ def _pictures(found: Evidence) -> Pictures:
     return Pictures(
         strip=draw.strip(found.get("tokens")),
         cost=draw.cost(found.get("cost")),
-        interval=draw.interval({**_of_cost(found.get("cost")), **found}),
+        interval=draw.interval(found),
         layers=maps.layer_map(found.get("layer_map"), atol),
         causality=maps.causality_map(found.get("causality_map"), atol or LEAK),
         gradient=maps.gradient_map(found.get("gradient_map"), atol),
         memory=memory.memory(found.get("cache_memory")),
-    )
-
-
-def _of_cost(cost: Any) -> dict[str, Any]:
-    """Give ratio, interval and threshold where they stand inside `cost`."""
-    return (
-        {key: cost[key] for key in ("ratio", "interval", "threshold") if key in cost} if isinstance(cost, dict) else {}
     )

@@ -19,7 +19,6 @@ from grader.report.words import MARKS, OUTCOMES
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 REPORT_BYTES = 900_000  # a report stays under 1 MB
-FILES_SHOWN = 200
 
 
 def render_report(scorecard: Scorecard, rubric: Rubric) -> str:
@@ -44,6 +43,7 @@ def _report(card: Scorecard, rubric: Rubric, caps: Caps) -> str:
         headline=view.headline(card),
         doubts=view.doubts(card),
         sections=view.sections(card, rubric, caps),
+        absent=view.absent(card),
         questions=ask.questions(card, rubric),
         follow_ups=ask.follow_ups(card, rubric),
         most_questions=ask.MOST,
@@ -106,6 +106,7 @@ def environment() -> Environment:
         "seconds": text.seconds,
         "short": text.short,
         "cut": text.cut,
+        "counted": text.counted,
         "when": text.when,
         "initials": _initials,
         "mark": MARKS.__getitem__,

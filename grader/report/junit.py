@@ -66,7 +66,8 @@ def _outcome(case: ET.Element, result: CriterionResult) -> None:
     if result.verdict is Verdict.accepted:
         return
     failed = [check for check in result.checks if check.verdict not in (Verdict.accepted, Verdict.not_applicable)]
-    message = next((check.message for check in failed if check.message), MARKS[result.verdict].meaning)
+    told = (check.message for check in (*failed, *result.checks) if check.message)
+    message = next(told, MARKS[result.verdict].meaning)
     skipped = result.verdict is Verdict.not_applicable or (result.bonus and result.verdict is Verdict.missing)
     tag = "skipped" if skipped else "error" if result.verdict is Verdict.harness_error else "failure"
     found = ET.SubElement(case, tag, message=short(message, MESSAGE_CHARS))

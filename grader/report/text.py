@@ -62,7 +62,9 @@ class Cut:
 
     @property
     def note(self) -> str:
-        return f"{self.left_out:,} more characters were cut" if self.left_out else ""
+        if not self.left_out:
+            return ""
+        return counted(self.left_out, "more character was cut", "more characters were cut")
 
     def __str__(self) -> str:
         return f"{self.text} … ({self.note})" if self.left_out else self.text
@@ -92,6 +94,11 @@ def short(text: str, most: int) -> str:
     return one_line(str(kept))
 
 
+def counted(count: int, one: str, several: str = "") -> str:
+    """Write a count with its noun: 1 file, 2 files."""
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
 def number(value: object) -> str:
     """Write a number with as many digits as a reader needs."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -111,6 +118,11 @@ def rough(value: float) -> str:
 def points(value: float) -> str:
     """Write points: 6, 93.5, 66.67."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def worth(value: float, noun: str = "point") -> str:
+    """Write points with their noun: 1 point, 2.5 bonus points."""
+    return f"{points(value)} {noun}{'' if value == 1 else 's'}"
 
 
 def seconds(value: float) -> str:

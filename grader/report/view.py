@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from grader.models import CriterionResult, Outcome, Rubric, Scorecard, Verdict
+from grader.models import CheckResult, CriterionResult, Outcome, Rubric, Scorecard, Verdict
 from grader.report import draw
 from grader.report.evidence import Caps, CheckView, check_view
-from grader.report.text import points, short
+from grader.report.text import counted, points, short, worth
 from grader.report.words import MARKS, Mark, section_title
 
 BAR_W = 400.0
 MOST_NAMED = 5
+HOLD = (Verdict.accepted, Verdict.not_applicable)
+PARTICULARS = re.compile(r"'[^']*'|-?\d[\d.,e+-]*")  # what a message tells of drawn inputs: numbers, and text
 USABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")  # a name that a shell takes as it stands
 
 
@@ -23,12 +26,17 @@ class CriterionView:
     result: CriterionResult
     mark: Mark
     rationale: str
-    lost: bool  # it is open on the page, and named on top
+    lost: bool  # and named on top
     checks: tuple[CheckView, ...]
     more_checks: int
-    same_fault: str  # a message that all checks share, shown once
+    same_fault: str  # a message that all checks that fail share, shown once
     duration_s: float
     command: str
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether a reader sees its checks at once; what is missing is told in one line for all that need it."""
+        return self.lost and self.result.verdict is not Verdict.missing
 
 
 @dataclass(frozen=True)
@@ -99,20 +107,52 @@ def tone(result: CriterionResult) -> str:
 
 def _criterion(result: CriterionResult, rationale: str, card: Scorecard, caps: Caps) -> CriterionView:
     # What fails stands above what holds; the order of the checks is kept within both.
-    ordered = sorted(result.checks, key=lambda check: check.verdict in (Verdict.accepted, Verdict.not_applicable))
+    ordered = sorted(result.checks, key=lambda check: check.verdict in HOLD)
     shown = ordered[: caps.checks]
-    messages = {check.message for check in ordered}
+    failing = [check.message for check in ordered if check.verdict not in HOLD]
     return CriterionView(
         result=result,
         mark=replace(MARKS[result.verdict], tone=tone(result)),
         rationale=rationale,
         lost=lost(result),
-        checks=tuple(check_view(check, caps) for check in shown),
+        checks=_checks(shown, caps),
         more_checks=len(ordered) - len(shown),
-        same_fault=short(messages.pop(), caps.message) if len(messages) == 1 and len(ordered) > 1 else "",
+        same_fault=short(failing[0], caps.message) if len(failing) > 1 and len(set(failing)) == 1 else "",
         duration_s=sum(check.duration_s for check in result.checks),
         command=command(card, result.id),
     )
+
+
+def _checks(checks: Sequence[CheckResult], caps: Caps) -> tuple[CheckView, ...]:
+    """Prepare checks; one that fails as the same check does under another scheme folds below that one."""
+    views, seen = [], set()
+    for check in checks:
+        gist = (check.id.partition("[")[0], check.verdict, PARTICULARS.sub("", check.message))
+        views.append(replace(check_view(check, caps), is_alike=gist in seen))
+        seen.add(gist)
+    return tuple(views)
+
+
+@dataclass(frozen=True)
+class Absent:
+    """What was not handed in, and the criteria that need it."""
+
+    message: str
+    criteria: tuple[CriterionResult, ...]
+
+    @property
+    def cost(self) -> str:
+        return worth(sum(result.points - result.earned for result in self.criteria))
+
+
+def absent(card: Scorecard) -> tuple[Absent, ...]:
+    """Gather the criteria that are lost because something is missing, by what it is."""
+    groups: dict[str, list[CriterionResult]] = {}
+    for result in card.criteria:
+        if lost(result) and result.verdict is Verdict.missing:
+            said = (check.message for check in result.checks if check.verdict is Verdict.missing)
+            groups.setdefault(next(said, ""), []).append(result)
+    return tuple(Absent(short(message, 300) or "not handed in", tuple(found)) for message, found in groups.items())
 
 
 def command(card: Scorecard, criterion: str) -> str:
@@ -152,10 +192,11 @@ def headline(card: Scorecard) -> Headline:
     if all(r.verdict is Verdict.missing for r in base):
         return Headline("fail", f"Nothing to grade: all {len(base)} criteria miss their file.", (), 0)
     files = _missing_files(failed)
-    absent = f" Not handed in: {', '.join(files)}." if files else ""
-    text = f"{len(failed)} of {len(base)} criteria {'is' if len(failed) == 1 else 'are'} not accepted.{absent}"
+    gone = f" Not handed in: {', '.join(files)}." if files else ""
+    verb = "is" if len(failed) == 1 else "are"
+    text = f"{len(failed)} of {len(base)} criteria {verb} not accepted." if len(base) > 1 else "Not accepted."
     tone = "warn" if all(MARKS[r.verdict].tone == "warn" for r in failed) else "fail"
-    return Headline(tone, text, named, len(failed) - len(named))
+    return Headline(tone, text + gone, named, len(failed) - len(named))
 
 
 def _missing_files(failed: list[CriterionResult]) -> list[str]:
@@ -186,6 +227,6 @@ def doubts(card: Scorecard) -> tuple[str, ...]:
         names = "; ".join(short(name, 120) for name in mild[:6])
         found.append(f"limits that this sandbox holds by best effort: {names}")
     if card.submission.refused:
-        count = len(card.submission.refused)
-        found.append(f"{count} {'file' if count == 1 else 'files'} of the submission did not come in (see provenance)")
+        refused = counted(len(card.submission.refused), "file")
+        found.append(f"{refused} of the submission did not come in (see provenance)")
     return tuple(found)

@@ -151,6 +151,18 @@ def test_nothing_is_wider_than_a_small_screen(name: str, visit: Callable[..., An
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
 
 
+def test_on_a_small_screen_headings_keep_their_order_and_pictures_are_whole(visit: Callable[..., Any]) -> None:
+    """Sign, id and points share the first line, a claim has its width, and no picture is wider than its figure."""
+    page = visit(PAGES["partial"], viewport={"width": 390, "height": 800}).page
+    page.evaluate("() => document.querySelectorAll('details').forEach((item) => { item.open = true; })")
+    heading = page.locator("#gpt\\.load > summary")
+    boxes = [heading.locator(part).bounding_box() for part in ("> .icon", ".id", ".earned", ".title")]
+    assert boxes[0]["x"] < boxes[1]["x"] < boxes[2]["x"] and boxes[1]["x"] == boxes[3]["x"]
+    assert max(abs(box["y"] - boxes[1]["y"]) for box in boxes[:3]) < 10 < boxes[3]["y"] - boxes[1]["y"]
+    assert min(page.locator(".claim").evaluate_all("(all) => all.map((item) => item.clientWidth || 999)")) > 200
+    assert page.evaluate("() => [...document.querySelectorAll('.scroll')].every((a) => a.scrollWidth <= a.clientWidth)")
+
+
 def test_the_index_sorts_filters_and_keeps_its_state_in_the_address(visit: Callable[..., Any]) -> None:
     """A view of the cohort can be sent as a link."""
     found = visit(PAGES["index"])

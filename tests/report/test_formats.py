@@ -20,6 +20,7 @@ from grader.report import gradescope, html, junit, summary, table
 from grader.report.text import points
 from grader.report.view import lost
 
+NO_KIT = cards.check("declared", "not_applicable", "no kit was given")
 EVERY = [cards.full(), cards.partial(), cards.part_b(), cards.rejected(), cards.broken(), cards.hostile()]
 
 
@@ -36,6 +37,9 @@ def test_junit_tells_failures_errors_and_skips_apart() -> None:
     full, partial, part_b, rejected, broken, _ = (kinds(suite) for suite in suites(EVERY))
     assert {name for name, found in full.items() if found} == {"diagnosis.bugs"}
     assert full["diagnosis.bugs"] == {Skipped}
+    unkitted = cards.full()
+    results = [c.model_copy(update={"checks": (NO_KIT,)}) if c.id == "diagnosis.bugs" else c for c in unkitted.criteria]
+    assert 'message="no kit was given"' in junit.render([unkitted.model_copy(update={"criteria": tuple(results)})])
     for name in ("gpt.logits", "matmul.batched", "matmul.timing", "diagnosis.bugs"):
         assert partial[name] == {Failure}, name
     assert partial["scan.values"] == partial["verify.tests"] == {Skipped}

@@ -15,7 +15,7 @@ from typing import Any
 import cards
 import pytest
 
-from grader.models import Question, Scorecard, Verdict
+from grader.models import CheckResult, Question, Scorecard, Verdict
 from grader.report import ask, html
 from grader.report.words import MARKS
 
@@ -51,14 +51,13 @@ def report(card: Scorecard) -> str:
 
 
 def test_every_criterion_has_an_anchor_and_only_what_was_lost_is_open(card: Scorecard) -> None:
-    """`#cache.decode` leads to cache.decode in every report; failures are open, what holds is folded."""
+    """`#cache.decode` leads to cache.decode in every report; failures are open, what holds or is missing is folded."""
     details = Outline(report(card)).all("details")
     found = {a["id"]: "open" in a for a in details if a["class"].startswith("criterion")}
     assert list(found) == [result.id for result in card.criteria]
     for result in card.criteria:
         fine = result.verdict in (Verdict.accepted, Verdict.not_applicable)
-        unused = result.bonus and result.verdict is Verdict.missing
-        assert found[result.id] == (not fine and not unused), result.id
+        assert found[result.id] == (not fine and result.verdict is not Verdict.missing), result.id
 
 
 def test_ids_are_unique_and_every_link_within_the_page_leads_somewhere(card: Scorecard) -> None:
@@ -114,11 +113,12 @@ def test_a_failed_check_shows_what_a_reader_needs() -> None:
     page = report(cards.partial())
     body = page.split('id="gpt.logits"')[1].split('id="gpt.loss"')[0]
     for said in (
-        "On fresh weights and tokens, at every position and length", "1.20415", "0.731284", "first divergence",
+        "On fresh weights and tokens, at every position and length", "1.20415", "0.731284", "[b, t, v] [0, 1, 4]",
         "1,460 times the tolerance", "0.0005", "0.42 s", "◀ first", "(learned)",
         "grade submissions/bob --only gpt.logits --seed 20260101",
     ):  # fmt: skip
         assert said in body, said
+    assert "first divergence" in page.split('id="gpt.causality"')[1].split('id="gpt.logits"')[0]
     fault = page.split('id="matmul.batched"')[1].split('id="matmul.broadcast"')[0]
     for said in (
         "RuntimeError",
@@ -127,6 +127,63 @@ def test_a_failed_check_shows_what_a_reader_needs() -> None:
         "in reduce: return grad.sum(0).view(shape)",
     ):
         assert said in fault, said
+
+
+def only(*checks: CheckResult, criterion: str = "gpt.logits") -> str:
+    """Give the report of one criterion that has these checks."""
+    card = cards.full()
+    found = next(result for result in card.criteria if result.id == criterion)
+    verdict = checks[0].verdict
+    found = found.model_copy(update={"verdict": verdict, "earned": 0.0, "checks": checks})
+    return report(card.model_copy(update={"criteria": (found,)}))
+
+
+WRONG = "a logit differs at [t] [3]: 0.25, expected 1.5; largest difference 4, tolerance 0.0005"
+NUMBERS = {"expected": 1.5, "actual": 0.25, "first_divergence": "[t] [3]", "max_abs_diff": 4.0, "atol": 5e-4}
+
+
+def test_what_the_message_says_is_not_said_again_in_rows() -> None:
+    """A number stands once: in the message, or in a row where the message does not say it."""
+    rows = re.findall(r'<th scope="row">([^<]+)</th><td>', only(cards.check("a", "wrong_answer", WRONG, **NUMBERS)))
+    assert [row for row in rows if row in ("expected", "actual", "difference", "first divergence", "tolerance")] == []
+    assert "largest difference" in rows  # for how many times the tolerance it is
+    other = only(cards.check("a", "wrong_answer", "a logit of 11.5 or 0.25.1 differs", **NUMBERS))
+    assert {"expected", "actual", "difference", "first divergence", "tolerance"} <= set(
+        re.findall(r'<th scope="row">([^<]+)</th><td>', other)
+    )
+
+
+def test_what_fails_in_the_same_way_under_another_scheme_folds() -> None:
+    """A fault is read once: learned open, rope folded and marked, unless it fails otherwise."""
+    again = WRONG.replace("0.25", "-7e-05").replace("[3]", "[11]")
+    for message, folded in ((again, True), ("a logit is not finite: 3 of 40 values", False)):
+        page = only(
+            cards.check("equal[learned]", "wrong_answer", WRONG, **NUMBERS),
+            cards.check("equal[rope]", "wrong_answer", message, atol=1e-3),
+        )
+        assert re.findall(r'<details class="check"( open)?>', page) == [" open", "" if folded else " open"]
+        assert ("wrong answer, likewise" in page) == folded
+
+
+def test_a_missing_file_is_one_line() -> None:
+    """What a file that was left out costs is said once; the criteria that need it are folded."""
+    page = report(cards.part_b())
+    assert "minigpt.py is not in the submission: 15 criteria need it, 73 points." in page
+    first = page.split('id="gpt.load"')[1].split('id="gpt.causality"')[0]
+    assert first.count("minigpt.py is not in the submission") == 1
+
+
+def test_words_fit_what_they_stand_beside() -> None:
+    """Identifiers keep their case, one is singular, a huge factor is no number, what is outside the score has none."""
+    page = only(
+        cards.check("a", "wrong_answer", "off", claim="torch.autograd.gradcheck passes.", max_abs_diff=62.5, atol=1e-10)
+    )
+    assert ">torch.autograd.gradcheck passes." in page and "62.5 (more than a million times the tolerance)" in page
+    assert "Not accepted. Lost:" in page and "2026-01-01 09:30 UTC" in page
+    outside = report(cards.full()).split('id="diagnosis.bugs"')[1].split("</summary>")[0]
+    assert "<b>\u2013</b>" in outside and "/ 4" not in outside
+    two = cards.full().model_copy(update={"submission": cards.submission("alice", files=("a", "b"))})
+    assert "2 files handed in" in report(two)
 
 
 def test_pictures_have_titles_and_text_alternatives() -> None:
@@ -151,7 +208,7 @@ def test_questions_come_from_what_failed_and_follow_ups_when_nothing_did() -> No
     """An interviewer finds what to ask, with what a strong answer holds."""
     asked = report(cards.partial()).split('id="ask"')[1].split("</section>")[0]
     lines = {line.id: line for line in cards.rubric().criteria}
-    for name in ("gpt.logits", "cache.cost", "matmul.broadcast"):
+    for name in ("gpt.greedy", "gpt.causality", "cache.generate"):
         assert lines[name].question.replace("'", "&#39;") in asked
         assert lines[name].strong_answer.replace("'", "&#39;")[:60] in asked
     assert lines["cache.decode"].question not in asked

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.report import text
-from grader.report.text import cut, cut_front, number, one_line, plain, points, seconds, short, visible
+from grader.report.text import counted, cut, cut_front, number, one_line, plain, points, seconds, short, visible
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_is_cut_is_counted(anything: str, most: int) -> None:
     assert kept.left_out == max(0, len(anything) - most)
     assert (kept.note == "") == (len(anything) <= most)
     if kept.left_out:
-        assert f"{kept.left_out:,} more characters were cut" in short(anything, most)
+        assert counted(kept.left_out, "more character was cut", "more characters were cut") in short(anything, most)
 
 
 def test_text_that_swells_is_cut_earlier() -> None:
@@ -75,6 +75,7 @@ def test_numbers_read_as_a_person_would_write_them() -> None:
         "1,200", "0.731284", "0.0005", "nan", "true",
     ]  # fmt: skip
     assert number(10**6000) == "an integer of 19932 bits"
+    assert [counted(n, "file") for n in (0, 1, 2000)] == ["0 files", "1 file", "2,000 files"]
 
 
 def test_data_of_any_depth_and_size_can_be_written() -> None:
