@@ -7,11 +7,13 @@ from fnmatch import fnmatch
 
 from grader.models import CriterionResult, Measured, Outcome, Question, Rubric, Scorecard, Verdict
 from grader.report.draw import real
-from grader.report.text import points, short
-from grader.report.view import lost
+from grader.report.text import counted, short, worth
+from grader.report.view import Absent, absent, lost
 from grader.report.words import MARKS
 
 MOST = 6  # questions that an interview has time for; the others fold
+HOW_FAR = "how far did you get, and what would you do next?"
+NEXT_STEP = "Where the work stopped and why; the next step, and the smallest test that would show it right."
 
 
 @dataclass(frozen=True)
@@ -25,18 +27,24 @@ class Asked:
 
 
 def questions(card: Scorecard, rubric: Rubric) -> tuple[Asked, ...]:
-    """Give the questions for this scorecard, the most telling first; none that everybody is asked."""
+    """Give the questions for this scorecard, none that everybody is asked.
+
+    Faults come first, the most telling on top, then what is surprisingly right, then what is missing. What a rule asks
+    about is not asked about again.
+    """
     if card.outcome is not Outcome.graded:
         return ()
     rules = [rule for rule in rubric.questions if not rule.is_follow_up and _holds(rule, card)]
     telling = [_asked(rule, card) for rule in rules if rule.lost]
+    told = {asked.criterion for asked in telling}
     lines = {line.id: line for line in rubric.criteria}
     failed = [
         Asked(_why(result), result.id, line.question, line.strong_answer)
-        for result in sorted((c for c in card.criteria if _asks(c)), key=_worth)
+        for result in sorted((c for c in card.criteria if _tried(c) and c.id not in told), key=_worth)
         if (line := lines.get(result.id)) and line.question
     ]
-    return (*telling, *failed, *(_asked(rule, card) for rule in rules if not rule.lost))
+    right = [_asked(rule, card) for rule in rules if not rule.lost]
+    return (*telling, *failed, *right, *map(_missing, absent(card)))
 
 
 def follow_ups(card: Scorecard, rubric: Rubric) -> tuple[Asked, ...]:
@@ -45,7 +53,7 @@ def follow_ups(card: Scorecard, rubric: Rubric) -> tuple[Asked, ...]:
 
 
 def _asked(rule: Question, card: Scorecard) -> Asked:
-    first = next((c.id for glob in rule.lost for c in card.criteria if lost(c) and fnmatch(c.id, glob)), None)
+    first = next((c.id for glob in rule.lost for c in card.criteria if _tried(c) and fnmatch(c.id, glob)), None)
     return Asked(rule.why, first, rule.question, rule.strong_answer)
 
 
@@ -77,20 +85,22 @@ def _lies(wanted: Measured, card: Scorecard) -> bool:
     return any(low < number < high for number in found)
 
 
-def _asks(result: CriterionResult) -> bool:
-    return lost(result) and result.verdict is not Verdict.harness_error
+def _worth(result: CriterionResult) -> tuple[bool, float]:
+    """Order: the rubric proper before bonus, then by points."""
+    return result.bonus, result.earned - result.points
 
 
-def _worth(result: CriterionResult) -> tuple[bool, bool, float]:
-    """Order: what was tried before what is missing, the rubric proper before bonus, then by points."""
-    return result.verdict is Verdict.missing, result.bonus, result.earned - result.points
+def _missing(gone: Absent) -> Asked:
+    """Ask once for all criteria that need the same file."""
+    costliest = min(gone.criteria, key=_worth)
+    why = f"{gone.cost} lost: {counted(len(gone.criteria), 'criterion needs', 'criteria need')} it"
+    return Asked(why, costliest.id, f"{gone.message}: {HOW_FAR}", NEXT_STEP)
 
 
 def _why(result: CriterionResult) -> str:
-    lost = points(result.points - result.earned)
+    cost = worth(result.points - result.earned, "bonus point" if result.bonus else "point")
     if result.verdict is Verdict.inconclusive:
-        return f"{lost} points open: inconclusive"
+        return f"{cost} pending: inconclusive"
     first = next((check.message for check in result.checks if check.verdict is result.verdict and check.message), "")
-    unit = ("bonus " if result.bonus else "") + ("point" if lost == "1" else "points")
-    what = f"{lost} {unit} lost: {MARKS[result.verdict].word}"
+    what = f"{cost} lost: {MARKS[result.verdict].word}"
     return f"{what}. {short(first, 180)}" if first else what

@@ -166,11 +166,13 @@ def test_what_fails_in_the_same_way_under_another_scheme_folds() -> None:
 
 
 def test_a_missing_file_is_one_line() -> None:
-    """What a file that was left out costs is said once; the criteria that need it are folded."""
+    """Who left out a file sees it once with what it costs, and once among the questions; its criteria are folded."""
     page = report(cards.part_b())
     assert "minigpt.py is not in the submission: 15 criteria need it, 73 points." in page
     first = page.split('id="gpt.load"')[1].split('id="gpt.causality"')[0]
     assert first.count("minigpt.py is not in the submission") == 1
+    asked = [found.question for found in ask.questions(cards.part_b(), cards.rubric())]
+    assert [text for text in asked if "minigpt.py" in text] == asked[-1:] and len(asked) > 1
 
 
 def test_words_fit_what_they_stand_beside() -> None:
@@ -212,6 +214,8 @@ def test_questions_come_from_what_failed_and_follow_ups_when_nothing_did() -> No
         assert lines[name].question.replace("'", "&#39;") in asked
         assert lines[name].strong_answer.replace("'", "&#39;")[:60] in asked
     assert lines["cache.decode"].question not in asked
+    rule = next(rule for rule in cards.rubric().questions if rule.lost == ("matmul.broadcast",))
+    assert rule.question in asked and lines["matmul.broadcast"].question not in asked  # one question for one fault
     nothing = report(cards.full()).split('id="ask"')[1].split("</section>")[0]
     assert "524,288 bytes" in nothing and "Blelloch" in nothing and "padding" in nothing.lower()
 
@@ -221,7 +225,7 @@ def asked(card: Scorecard, **rule: Any) -> list[str]:
     lines = tuple(line.model_copy(update={"question": ""}) for line in cards.rubric().criteria)
     rules = (Question(question="asked", why="w", **rule),)
     rubric = cards.rubric().model_copy(update={"criteria": lines, "questions": rules})
-    return [found.question for found in ask.questions(card, rubric)]
+    return [found.question for found in ask.questions(card, rubric) if found.question == "asked"]
 
 
 def test_a_rule_asks_when_all_its_conditions_hold() -> None:
