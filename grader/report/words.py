@@ -28,9 +28,7 @@ MARKS = {
     Verdict.protocol_error: Mark("protocol error", "fail", "P", "its process answered with something that is no reply"),
     Verdict.missing: Mark("missing", "fail", "-", "the file or name that this needs is not there"),
     Verdict.not_applicable: Mark("not applicable", "none", "_", "not part of this run; outside the score"),
-    Verdict.inconclusive: Mark(
-        "inconclusive", "warn", "?", "measured again and again and not settled; a person decides"
-    ),
+    Verdict.inconclusive: Mark("inconclusive", "warn", "?", "measured several times and not settled; a person decides"),
     Verdict.harness_error: Mark("harness error", "warn", "!", "the harness failed, not the submission"),
 }
 

@@ -181,6 +181,7 @@ def test_words_fit_what_they_stand_beside() -> None:
         cards.check("a", "wrong_answer", "off", claim="torch.autograd.gradcheck passes.", max_abs_diff=62.5, atol=1e-10)
     )
     assert ">torch.autograd.gradcheck passes." in page and "62.5 (more than a million times the tolerance)" in page
+    assert "measured several times" in MARKS[Verdict.inconclusive].meaning
     assert "Not accepted. Lost:" in page and "2026-01-01 09:30 UTC" in page
     outside = report(cards.full()).split('id="diagnosis.bugs"')[1].split("</summary>")[0]
     assert "<b>\u2013</b>" in outside and "/ 4" not in outside
