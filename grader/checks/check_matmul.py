@@ -95,7 +95,7 @@ def expect_one_of_several(
     """Demand that gradients are exact where other products, of the same shapes and of others, are made and
     differentiated in between, and where one operand alone needs a gradient."""
     first, second = pairs
-    for (a, b), between in ((first, first), (first, second), (second, first)):
+    for (a, b), between in ((first, first), (first, second), (second, first), (second, second)):
         other = draw.normal(*between[0]), draw.normal(*between[1])
         expect_gradients(candidate, draw.normal(*a), draw.normal(*b), upstream(draw, a, b), atol, evidence, other=other)
     for a, b in pairs:
@@ -128,8 +128,13 @@ def check_product_equals_torch(candidate: Candidate, draw: Draw, rubric: Rubric,
     expect_close(apply(candidate, 0 * A, B).C, torch.matmul(0 * A, B), 0.0, "the product of zeros")
     what, atol = "the product of operands that need no gradient", rubric.tolerances.matmul_float64
     expect_close(apply(candidate, A, B, needs=(False, False)).C, torch.matmul(A, B), atol, what)
+    for a, b in (PLAIN[0], BATCHED[0], *BROADCAST[:2]):
+        A, B, other = draw.normal(*a), draw.normal(*b), (draw.normal(*a), draw.normal(*b))
+        what = f"{list(a)} @ {list(b)}, when another was made after it,"
+        expect_close(apply(candidate, A, B, other=other).C, torch.matmul(A, B), atol, what)
+    a, b = PLAIN[0]
     for dtype, relative in HALF.items():
-        for c, d in ((a, b), ((3, 40), (40, 4)), BATCHED[0], BROADCAST[0]):
+        for c, d in ((a, b), ((3, 40), (40, 4)), *BATCHED[:2], *BROADCAST[:2]):
             A, B = draw.normal(*c, dtype=dtype), draw.normal(*d, dtype=dtype)
             C = apply(candidate, A, B).C
             atol = relative * float(torch.matmul(A.double().abs(), B.double().abs()).max())
@@ -148,17 +153,28 @@ def check_2d_gradients_are_exact(candidate: Candidate, draw: Draw, rubric: Rubri
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
     a, b = PLAIN[0]
-    expect_single(candidate, draw, rubric.tolerances.matmul_float32, a, b)
-    for dtype, scale in product(HALF, (1, STEEP)):
+    for needs in ((True, True), (True, False), (False, True)):
+        expect_single(candidate, draw, rubric.tolerances.matmul_float32, a, b, needs)
+    halves = [(dtype, scale, (True, True)) for dtype, scale in (*product(HALF, (1, STEEP)), (torch.bfloat16, VAST))]
+    halves += [(dtype, 1, needs) for dtype in HALF for needs in ((True, False), (False, True))]
+    for dtype, scale, needs in halves:
         try:
-            expect_half(candidate, draw, dtype, a, b, scale)
+            expect_half(candidate, draw, dtype, a, b, scale, needs)
         except RaisedError:
             if dtype is not torch.bfloat16:  # which numpy, say, does not know
                 raise
     expect_one_of_several(candidate, draw, PLAIN[:2], rubric.tolerances.matmul_float64, evidence)
 
 
-def expect_half(candidate: Candidate, draw: Draw, dtype: torch.dtype, a: Shape, b: Shape, scale: float = 1.0) -> None:
+def expect_half(
+    candidate: Candidate,
+    draw: Draw,
+    dtype: torch.dtype,
+    a: Shape,
+    b: Shape,
+    scale: float = 1.0,
+    needs: tuple[bool, bool] = (True, True),
+) -> None:
     """Demand that gradients of operands of 16 bits are such, and right for their precision."""
     try:
         apply(candidate, draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype))
@@ -166,7 +182,8 @@ def expect_half(candidate: Candidate, draw: Draw, dtype: torch.dtype, a: Shape, 
         return  # that such are multiplied is another claim
     A, B, dC = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype), scale * upstream(draw, a, b, dtype)
     _, *sizes = exact(A.abs(), B.abs(), dC.abs())
-    expect_gradients(candidate, A, B, dC, HALF[dtype] * max(float(size.max()) for size in sizes), {})
+    atol = HALF[dtype] * max(float(size.max()) for size in sizes)
+    expect_gradients(candidate, A, B, dC, atol, {}, needs=needs)
 
 
 @criterion("matmul.backward")
@@ -275,22 +292,33 @@ def expect_differentiated_again(candidate: Candidate, draw: Draw, a: Shape, b: S
 @criterion("matmul.gradcheck")
 def check_operands_that_changed_are_multiplied_anew(candidate: Candidate, draw: Draw, rubric: Rubric) -> None:
     """Inputs may change where they lie, as gradcheck and optimizers have it: the next product is of what lies there."""
-    a, b = PLAIN[0]
-    A, B, by = draw.normal(*a), draw.normal(*b), draw.normal(*a)
-    _, out = candidate.call("nudged", {}, {"A": A, "B": B, "by": by})
-    want, what = torch.matmul(A + by, B), "the product after A was changed in place"
-    expect_close(tensor_of(out, "C", what, tuple(want.shape), A.dtype), want, AGAIN, what)
+    for a, b in (PLAIN[0], BATCHED[0], BROADCAST[1]):
+        A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
+        sent = {"A": A, "B": B, "dC": dC}
+        if (a, b) != PLAIN[0] and not holds(expect_gradients, candidate, A, B, dC, AGAIN, {}):
+            continue  # that batches are multiplied right is another claim
+        for which in "AB":
+            by = draw.normal(*sent[which].shape)
+            _, out = candidate.call("nudged", {"which": which}, sent | {"by": by})
+            moved = sent | {which: sent[which] + by}
+            for name, want in zip(("C", "dA", "dB"), exact(moved["A"], moved["B"], dC), strict=True):
+                what = f"{name} after {which} was changed in place"
+                expect_close(tensor_of(out, name, what, tuple(want.shape)).double(), want, AGAIN, what)
 
 
 @criterion("matmul.gradcheck")
 def check_no_upstream_gradient_gives_none_or_zero(candidate: Candidate, draw: Draw) -> None:
     """As gradcheck tries, where no gradient comes from above, the operands have none, or zero."""
-    a, b = PLAIN[0]
-    _, out = candidate.call("undefined", {}, {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)})
-    for name, shape in (("A", a), ("B", b)):
-        if name in out:
-            what = f"the gradient of {name} without one from above"
-            expect(not tensor_of(out, name, what, shape, torch.float64).any(), f"{what} is not zero")
+    for a, b in (PLAIN[0], BATCHED[0], BROADCAST[1]):
+        A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
+        sent = {"A": A, "B": B, "dC": dC}
+        if (a, b) != PLAIN[0] and not holds(expect_gradients, candidate, A, B, dC, AGAIN, {}):
+            continue  # that batches have gradients at all is another claim
+        _, out = candidate.call("undefined", {}, sent)
+        for name, shape in (("A", a), ("B", b)):
+            if name in out:
+                what = f"the gradient of {name} without one from above"
+                expect(not tensor_of(out, name, what, shape, torch.float64).any(), f"{what} is not zero")
 
 
 def run_gradcheck(function: Any, inputs: list[Tensor], what: str) -> None:
@@ -309,10 +337,20 @@ def check_batched_gradients_are_exact(candidate: Candidate, draw: Draw, rubric: 
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
     expect_one_of_several(candidate, draw, BATCHED[:2], rubric.tolerances.matmul_float64, evidence)
-    single = partial(expect_single, candidate, draw, rubric.tolerances.matmul_float32)
-    if holds(single, *PLAIN[0]):
-        for a, b in BATCHED[:3]:
-            single(a, b)
+    demands = [
+        (partial(expect_single, candidate, draw, rubric.tolerances.matmul_float32), BATCHED[:3]),
+        *((partial(expect_half, candidate, draw, dtype), BATCHED[:2]) for dtype in HALF),
+        (partial(expect_differentiated_again, candidate, draw), BATCHED[:1]),
+    ]
+    expect_where_plain(demands)
+
+
+def expect_where_plain(demands: Sequence[tuple[Callable[[Shape, Shape], None], Sequence[tuple[Shape, Shape]]]]) -> None:
+    """Make each demand of its shapes, where it holds of plain matrices: that it does is another claim."""
+    for demand, shapes in demands:
+        if holds(demand, *PLAIN[0]):
+            for a, b in shapes:
+                demand(a, b)
 
 
 @criterion("matmul.broadcast")
@@ -331,21 +369,21 @@ def check_backward_reduces_over_broadcast_axes(
     for A, B, other in ((one, draw.normal(2, 4, 5), (one, two)), (draw.normal(2, 3, 4), two, (one, two))):
         dC = upstream(draw, tuple(A.shape), tuple(B.shape))
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence, other=other)
-    demands: list[tuple[Callable[[Shape, Shape], None], list[tuple[Shape, Shape]]]] = [
-        (partial(expect_single, candidate, draw, rubric.tolerances.matmul_float32), BROADCAST[4:5]),
-        (partial(expect_differentiated_again, candidate, draw), BROADCAST[:2]),
-        (partial(expect_half, candidate, draw, torch.float16), BROADCAST[:2]),
-    ]
-    for demand, shapes in demands:
-        if holds(demand, *PLAIN[0]):
-            for a, b in shapes:
-                demand(a, b)
+    expect_where_plain(
+        [
+            (partial(expect_single, candidate, draw, rubric.tolerances.matmul_float32), BROADCAST[:8]),
+            (partial(expect_differentiated_again, candidate, draw), BROADCAST[:2]),
+            *((partial(expect_half, candidate, draw, dtype), BROADCAST[:2]) for dtype in HALF),
+        ]
+    )
 
 
-def expect_single(candidate: Candidate, draw: Draw, atol: float, a: Shape, b: Shape) -> None:
+def expect_single(
+    candidate: Candidate, draw: Draw, atol: float, a: Shape, b: Shape, needs: tuple[bool, bool] = (True, True)
+) -> None:
     """Demand that gradients of float32 operands are exact."""
     A, B = draw.normal(*a, dtype=torch.float32), draw.normal(*b, dtype=torch.float32)
-    expect_gradients(candidate, A, B, upstream(draw, a, b, torch.float32), atol, {})
+    expect_gradients(candidate, A, B, upstream(draw, a, b, torch.float32), atol, {}, needs=needs)
 
 
 @criterion("matmul.layouts")
@@ -368,6 +406,9 @@ def check_strided_operands_and_gradients(candidate: Candidate, draw: Draw, rubri
             got = expect_gradients(candidate, bases["A"], bases["B"], bases["dC"], atol, evidence, views)
             laid = [laid_out(bases[name], views[name]) for name in "AB"]
             expect_close(got.C, torch.matmul(*laid), atol, "the product of views", evidence=evidence)
+        for needs in ((True, False), (False, True)):
+            bases = {name: draw.normal(BASE) for name in together[0]}
+            expect_gradients(candidate, bases["A"], bases["B"], bases["dC"], atol, evidence, together[0], needs=needs)
 
 
 def is_right_in_order(candidate: Candidate, draw: Draw, a: Shape, b: Shape, atol: float) -> bool:
@@ -396,47 +437,3 @@ def check_empty_dimensions(candidate: Candidate, draw: Draw, rubric: Rubric, evi
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         expect_close(apply(candidate, A, B).C, torch.matmul(A, B), 0.0, f"{list(a)} @ {list(b)}")
         expect_gradients(candidate, A, B, dC, atol, evidence)
-
-
-@criterion("matmul.double")
-def check_double_backward(candidate: Candidate, draw: Draw, rubric: Rubric) -> None:
-    """The backward can be differentiated again: gradgradcheck on remote calls passes."""
-
-    class RemoteGradient(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, A: Tensor, B: Tensor, dC: Tensor) -> Any:
-            ctx.save_for_backward(A, B, dC)
-            candidate.seed = draw.untold(1, 2**31)
-            got = apply(candidate, A.detach(), B.detach(), dC.detach(), raw=False)
-            return got.grads["A"], got.grads["B"]
-
-        @staticmethod
-        def backward(ctx: Any, ddA: Tensor, ddB: Tensor) -> Any:
-            A, B, dC = (t.detach() for t in ctx.saved_tensors)
-            sent = {"A": A, "B": B, "dC": dC, "ddA": ddA.detach().contiguous(), "ddB": ddB.detach().contiguous()}
-            _, out = candidate.call("double", {"transposed": transposed}, sent)
-            shapes = {"A": A, "B": B, "dC": dC}
-            return tuple(
-                tensor_of(out, f"second_{n}", f"the second gradient by {n}", tuple(t.shape), t.dtype)
-                if f"second_{n}" in out
-                else torch.zeros_like(t)
-                for n, t in shapes.items()
-            )
-
-    atol = rubric.tolerances.matmul_float64
-    for a, b, transposed in (
-        ((3, 2), (2, 2), False),
-        ((2, 2, 2), (2, 1), False),
-        ((2, 2, 2), (2, 2, 1), False),
-        ((1, 2, 2), (2, 2, 1), False),
-        ((2, 3), (3, 2), True),
-    ):
-        if transposed and not bears_transposed(candidate, draw, atol):
-            continue
-        inputs = [draw.normal(*a), draw.normal(*b), upstream(draw, a, b)]
-        if len(b) > 2 and not (
-            is_right_in_order(candidate, draw, a, b, atol) and holds(expect_gradients, candidate, *inputs, atol, {})
-        ):
-            continue  # that batches have gradients at all is another claim
-        laid = ", both transposed in memory" if transposed else ""
-        run_gradcheck(RemoteGradient.apply, inputs, f"the backward of {list(a)} @ {list(b)}{laid}")

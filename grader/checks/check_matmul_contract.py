@@ -12,8 +12,13 @@ from grader.candidate import Candidate, CandidateFault, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw
 from grader.checks.expect import expect, expect_close, wrong
-from grader.checks.products import BATCHED, BROADCAST, EMPTY, PLAIN, apply, exact, expect_unchanged, upstream
+from grader.checks.products import BATCHED, BROADCAST, EMPTY, PLAIN, Shape, apply, exact, expect_unchanged, upstream
 from grader.models import Evidence, Rubric
+
+UNUSUAL: list[tuple[Shape, Shape]] = [
+    ((1, 4), (4, 5)), ((3, 1), (1, 5)), ((3, 4), (4, 1)), ((4, 4), (4, 4)), ((2, 1, 4), (2, 4, 5)), ((2, 4, 4), (4, 4)),
+    *EMPTY[:3], ((2, 3, 0), (2, 0, 4)), ((2, 0, 3, 4), (1, 1, 4, 5)),
+]  # fmt: skip
 
 
 @criterion("matmul.contract")
@@ -22,7 +27,7 @@ def check_tensors_are_kept_with_save_for_backward(
 ) -> None:
     """MatMul is an autograd Function; backward computes with what save_for_backward kept, and notices a changed
     operand."""
-    for a, b in (PLAIN[0], BATCHED[0], BROADCAST[0]):
+    for a, b in (PLAIN[0], *BATCHED[:2], *BROADCAST[:2], BROADCAST[4]):
         tensors = {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)}
         if (a, b) == PLAIN[0] or works(candidate, tensors):  # that batches are multiplied at all is another claim
             expect_kept(candidate, tensors, rubric.tolerances.matmul_float64, evidence)
@@ -58,7 +63,7 @@ def check_operands_and_upstream_are_not_written_to(candidate: Candidate, draw: D
     """Neither forward nor backward writes to an operand or dC, not even to put back later what was there."""
     more = [
         (a, b)
-        for a, b in (BATCHED[0], BROADCAST[0])
+        for a, b in (BATCHED[0], *BROADCAST[:2])
         if works(candidate, {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)})
     ]
     written = expect_unchanged(candidate, draw, *more)
@@ -69,7 +74,7 @@ def check_operands_and_upstream_are_not_written_to(candidate: Candidate, draw: D
 def check_no_gradient_is_computed_in_vain(candidate: Candidate, draw: Draw, evidence: Evidence) -> None:
     """backward gives None for an operand that needs no gradient, does not compute it, and uses no autograd itself."""
     countable = True
-    for a, b in (PLAIN[0], *BATCHED[:2], *BROADCAST[:4]):
+    for a, b in (PLAIN[0], *BATCHED[:2], *BROADCAST[:5]):
         tensors = {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)}
         work: dict[str, int] = {}
         for label, needs in (("both", [True, True]), ("A", [True, False]), ("B", [False, True])):
@@ -93,15 +98,15 @@ def check_no_gradient_is_computed_in_vain(candidate: Candidate, draw: Draw, evid
                 work[label] < work["both"] or not countable,
                 f"backward computes as much for {label} alone ({work[label]} operations) as for both ({work['both']})",
             )
-    expect_none_of_nothing(candidate, draw)
+    expect_none_of_unusual(candidate, draw)
 
 
-def expect_none_of_nothing(candidate: Candidate, draw: Draw) -> None:
-    """Demand None, where no gradient is needed, for operands without entries, too."""
-    for a, b in EMPTY[:3]:
+def expect_none_of_unusual(candidate: Candidate, draw: Draw) -> None:
+    """Demand None, where no gradient is needed, for rows, columns, squares and operands without entries, too."""
+    for a, b in UNUSUAL:
         tensors = {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)}
         if not works(candidate, tensors):
-            return  # that such are multiplied at all is another claim
+            continue  # that such are multiplied at all is another claim
         for needs in ([True, False], [False, True]):
             expect_none(candidate.call("work", {"needs": needs}, tensors)[0].get("none"), needs)
 

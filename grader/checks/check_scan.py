@@ -18,7 +18,7 @@ from grader.models import Evidence, Rubric, Verdict, jsonable
 
 Laid = Literal["in order", "transposed", "columns", "every other"]
 OTHERWISE: tuple[Laid, ...] = ("transposed", "columns", "every other")
-LENGTHS = (0, 1, 2, 3, 5, 7, 8, 9, 31, 33)
+LENGTHS = (0, 1, 2, 3, 5, 7, 8, 9, 31, 33, 64)
 PRIME = 10007
 TINY = 2.0**-40  # multiplies without rounding
 CALLS, ROWS = 8192, 1 << 20  # beyond every prefix of 1,000 rows reduced by itself, row by row
@@ -94,7 +94,7 @@ def check_scan_is_right_for_every_length(candidate: Candidate, draw: Draw) -> No
     every = (*LENGTHS, draw.integer(10, 60), draw.integer(66, 100), draw.integer(101, 120), 9)
     for kind, row, dtype, lengths in (
         ("matrices", (2, 2), torch.int64, every),
-        ("packed", (), torch.int64, (1, 6, 13)),
+        ("packed", (), torch.int64, (0, 1, 6, 13)),
         ("packed", (), torch.float64, (1, 6, 13)),
         ("packed", (), torch.int32, (1, 6, 13)),
         ("sums", (2, 3, 2), torch.float64, (2, 5, 9)),
@@ -157,7 +157,7 @@ def check_scan_takes_logarithmic_steps(candidate: Candidate, draw: Draw, evidenc
     some = (1, 2, 5, 9, 32, draw.integer(10, 60), draw.integer(61, 600))
     few = (5, draw.integer(10, 200))
     for kind, row, dtype, lengths in (
-        ("labels", (2,), torch.int64, (*LENGTHS, draw.integer(34, 60), draw.integer(130, 1300))),
+        ("labels", (2,), torch.int64, (*LENGTHS, draw.integer(34, 60), 512, draw.integer(130, 1300), 2500)),
         ("affine", (2,), torch.int64, some),
         ("matrices", (2, 2), torch.int64, some),
         ("packed", (), torch.int64, some),
@@ -243,6 +243,7 @@ def check_every_prefix_of_the_tiled_product(
         (draw.integer(66, 127), draw.integer(11, 31), 20, torch.float64),
         (draw.integer(150, 200), draw.integer(33, 70), 20, torch.float64),
         (draw.integer(80, 130), 2, 5, torch.float64),
+        (draw.integer(270, 400), draw.integer(130, 260), 5, torch.float64),
     ]
     for k, tile, most, dtype in (*((*both, 4, torch.float64) for both in lengths), *larger):
         m, n = draw.integer(1, most), draw.integer(1, most)
@@ -281,14 +282,13 @@ def check_every_prefix_of_the_tiled_product(
             out, what = tiled(candidate, A, B, 3, laid=laid, may_raise=True), f"the prefixes of operands laid {laid}"
             got = tensor_of(out, "out", what, (2, 5, 4), A.dtype)
             expect_close(got, reference.tiled_prefix_matmul(A, B, 3), rubric.tolerances.matmul_float64, what)
-    with suppress(RaisedError):
-        A, B = (x.half() for x in (A, B))
-        out, what = tiled(candidate, A, B, 3, may_raise=True), "the prefixes of operands in float16"
-        got, want = (
-            tensor_of(out, "out", what, (2, 5, 4), A.dtype),
-            reference.tiled_prefix_matmul(A.double(), B.double(), 3),
-        )
-        expect_close(got, want, HALF[torch.float16] * float((A.double().abs() @ B.double().abs()).max()), what)
+    for dtype, relative in HALF.items():
+        with suppress(RaisedError):
+            C, D = A.to(dtype), B.to(dtype)
+            out, what = tiled(candidate, C, D, 3, may_raise=True), f"the prefixes of operands in {dtype}"
+            got = tensor_of(out, "out", what, (2, 5, 4), dtype)
+            want = reference.tiled_prefix_matmul(C.double(), D.double(), 3)
+            expect_close(got, want, relative * float((C.double().abs() @ D.double().abs()).max()), what)
 
 
 def tiled(

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import pytest
+
 from grader.candidate import Candidate, CandidateFault
 from grader.checks import after_all, criterion
 from grader.checks.cases import Draw
@@ -134,6 +136,8 @@ def run_tests(runner: Candidate, solution: Mapping[str, str]) -> Outcomes | Cand
         passed, failed = answer.get("passed"), answer.get("failed")
         if not isinstance(passed, int) or not isinstance(failed, list) or not all(isinstance(x, str) for x in failed):
             raise wrong("the report of the tests is not one")
+        if answer.get("status") == pytest.ExitCode.INTERRUPTED and not failed:  # a file that fails to load ends it, too
+            raise wrong("the tests end pytest before it has run them all, and none has failed")
         return Outcomes(passed, sorted(failed))
     except CandidateFault as fault:
         return fault

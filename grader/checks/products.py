@@ -41,6 +41,7 @@ BATCHED: list[tuple[Shape, Shape]] = [
     ((1, 4, 2), (1, 2, 3)),
     ((2, 3, 2, 4, 3), (2, 3, 2, 3, 2)),
     ((37, 3, 2), (37, 2, 3)),
+    ((70, 2, 2), (70, 2, 2)),
     ((3, 33, 17), (3, 17, 65)),
     ((3, 7, 5, 4), (3, 7, 4, 2)),
     ((1, 2, 1, 2, 3, 4), (1, 2, 1, 2, 4, 5)),
@@ -54,7 +55,7 @@ ONES: list[tuple[Shape, Shape]] = [
     ((*batch, m, k), (*batch, k, n)) for batch in ((), (1,), (2,)) for m, k, n in product((1, 3), repeat=3)
 ]
 # Batch axes after torch.matmul's own OpInfo, made smaller: axes missing in front or of size 1, on either side and both;
-# axes as long as the matrices'; no entries at all.
+# axes as long as the matrices'.
 BROADCAST: list[tuple[Shape, Shape]] = [
     ((3, 4), (2, 4, 5)),
     ((2, 3, 4), (4, 5)),
@@ -64,8 +65,9 @@ BROADCAST: list[tuple[Shape, Shape]] = [
     ((1, 1, 3, 4), (4, 2)),
     ((2, 3, 1, 4), (3, 4, 5)),
     ((4, 4, 4), (4, 1, 4, 4)),
-    ((3, 3, 0), (0, 4)),
-    ((0, 0), (2, 0, 0)),
+    ((2, 4, 4), (4, 4)),  # a square that is shared, on either side
+    ((4, 4), (2, 4, 4)),
+    ((4, 4, 4), (4, 4)),
     ((13, 11, 35), (35, 6)),  # a batch of sequences through one weight, more rows in all than a tile has
     ((11, 35), (13, 35, 6)),
     *LAID_BROADCAST,
@@ -97,6 +99,8 @@ EMPTY: list[tuple[Shape, Shape]] = [
         for m, k, n in ((0, 3, 4), (3, 0, 4), (3, 4, 0))
     ),
     *(((*a, 2, 3), (*b, 3, 4)) for a, b in (((0,), (0,)), ((0,), ()), ((), (0,)))),
+    ((3, 3, 0), (0, 4)),
+    ((0, 0), (2, 0, 0)),
 ]
 BASE = 256  # numbers that a layout is cut from
 

@@ -169,23 +169,28 @@ class Server:
         return {}, {"dX": plain(gradient, "the gradient of X")}
 
     def do_nudged(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
-        """Apply, change A where it lies, as gradcheck and optimizers do, and apply again: the second product."""
-        A, B = (tensors[n].detach().requires_grad_() for n in NAMES)
-        self.function.apply(A, B)
-        A.data.add_(tensors["by"])
-        return {}, {"C": plain(self.function.apply(A, B), "MatMul.apply(A, B)")}
+        """Apply, change one operand where it lies, as gradcheck and optimizers do, and apply again: what comes out."""
+        operands = {n: tensors[n].detach().requires_grad_() for n in NAMES}
+        for again in (False, True):
+            if again:
+                operands[args["which"]].data.add_(tensors["by"])
+            C = self.function.apply(*operands.values())
+            gradients = differentiate(C, list(operands.values()), tensors["dC"])
+        found = zip(NAMES, gradients, strict=True)
+        return {}, {"C": plain(C, "MatMul.apply(A, B)")} | {"d" + n: plain(g, f"the gradient of {n}") for n, g in found}
 
     def do_double(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
-        """Differentiate <dA, ddA> + <dB, ddB> by A, B and dC."""
+        """Differentiate <dA, ddA> + <dB, ddB>, or what of it is used, by dC and the operands that need a gradient."""
+        needs, used = args["needs"], args["used"]
         given = {n: turned(tensors[n]) if args["transposed"] else tensors[n] for n in NAMES}
-        inputs = [x.detach().requires_grad_() for x in (given["A"], given["B"], tensors["dC"])]
-        C = self.function.apply(inputs[0], inputs[1])
-        first = torch.autograd.grad((C * inputs[2]).sum(), inputs[:2], create_graph=True)
-        product = (first[0] * tensors["ddA"]).sum() + (first[1] * tensors["ddB"]).sum()
-        second = torch.autograd.grad(product, inputs, allow_unused=True)
-        out = {"dA": plain(first[0], "dA"), "dB": plain(first[1], "dB")}
-        out |= {f"second_{n}": plain(g, n) for n, g in zip(("A", "B", "dC"), second, strict=True) if g is not None}
-        return {}, out
+        given |= {"dC": tensors["dC"]}
+        inputs = {n: x.detach().requires_grad_(n in (*needs, "dC")) for n, x in given.items()}
+        C = self.function.apply(inputs["A"], inputs["B"])
+        first = torch.autograd.grad((C * inputs["dC"]).sum(), [inputs[n] for n in needs], create_graph=True)
+        product: Any = sum((g * tensors["dd" + n]).sum() for n, g in zip(needs, first, strict=True) if n in used)
+        by = [*needs, "dC"]
+        second = torch.autograd.grad(product, [inputs[n] for n in by], allow_unused=True)
+        return {}, {f"second_{n}": plain(g, n) for n, g in zip(by, second, strict=True) if g is not None}
 
     def do_saved(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Watch the tensors that forward saves and backward reads: the gradients, and those of another graph
