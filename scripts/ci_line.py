@@ -22,7 +22,8 @@ def main(status: str, path: str) -> None:
         return
     said = f"{name}: {score:g} of {card['max_score']:g}"
     said += f", bonus {card['bonus']:g}" if card["bonus"] else ""
-    said += f", {card['pending']:g} points wait for a person" if card["pending"] else ""
+    said += f", {card['pending']:g} pending" if card["pending"] else ""
+    said += f", only {card['run']['only']}" if card["run"].get("only") else ""
     said += ", rejected" if card["outcome"] == "rejected" else ""
     print(f"line={said}")
 

@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "review": {"blind", "options", "report", "rubric", "score", "settings", "store", "terminal"},
     "prune": {"blind", "options", "review", "rubric", "settings", "store", "terminal"},
     "compare": {"options", "report", "settings", "terminal"},
-    "rescore": {"options", "rubric", "score", "settings", "store", "terminal"},
+    "rescore": {"options", "report", "rubric", "score", "settings", "store", "terminal"},
     "kit": {"fixtures", "intake", "rubric"},
     "candidate": {"sandbox", "wire"},
     "checks": {"candidate", "fixtures", "kit", "sandbox", "submission", "wire"},

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from grader.models import Outcome, Rubric, Scorecard
-from grader.report import ask, code, cohort, colours, notes, text, view
+from grader.report import ask, brief, code, cohort, colours, notes, text, view
 from grader.report.evidence import CAPS, Caps
 from grader.report.words import MARKS, OUTCOMES
 
@@ -44,6 +44,7 @@ def _report(card: Scorecard, rubric: Rubric, caps: Caps) -> str:
         doubts=view.doubts(card),
         sections=view.sections(card, rubric, caps),
         absent=view.absent(card),
+        scope=brief.scope(card),
         questions=ask.questions(card, rubric),
         follow_ups=ask.follow_ups(card, rubric),
         most_questions=ask.MOST,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from grader.models import CheckResult, CriterionResult, Outcome, Rubric, Scorecard, Verdict
+from grader.models import DIAGNOSIS, CheckResult, CriterionResult, Outcome, Rubric, Scorecard, Verdict
 from grader.report import draw
 from grader.report.evidence import Caps, CheckView, check_view
 from grader.report.text import counted, points, short, worth
@@ -156,11 +156,12 @@ def absent(card: Scorecard) -> tuple[Absent, ...]:
 
 
 def command(card: Scorecard, criterion: str) -> str:
-    """Give the command that repeats one criterion on the inputs of this run."""
+    """Give the command that repeats one criterion on the inputs of this run, in a folder where it replaces nothing."""
     name = card.submission.name
     usable = USABLE.fullmatch(name) and not card.submission.blind
     path = f"submissions/{name}" if usable else "SUBMISSION"
-    return f"grade {path} --only {criterion} --seed {card.run.seed}"
+    kit = f" --kit {card.submission.kit}" if criterion == DIAGNOSIS and card.submission.kit else ""
+    return f"grade {path} --only {criterion} --seed {card.run.seed}{kit} --out again"
 
 
 # --- the sentence on top ----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from grader.models import Outcome, Scorecard
+from grader.report.text import points
 from grader.rescore.card import Rescored
 from grader.terminal import safe
 
@@ -89,4 +90,4 @@ def _is_below(card: Scorecard, bar: float) -> bool:
 
 
 def _points(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    return "" if value is None else points(value)

@@ -115,7 +115,7 @@ def test_a_failed_check_shows_what_a_reader_needs() -> None:
     for said in (
         "On fresh weights and tokens, at every position and length", "1.20415", "0.731284", "[b, t, v] [0, 1, 4]",
         "1,460 times the tolerance", "0.0005", "0.42 s", "◀ first", "(learned)",
-        "grade submissions/bob --only gpt.logits --seed 20260101",
+        "grade submissions/bob --only gpt.logits --seed 20260101 --out again",
     ):  # fmt: skip
         assert said in body, said
     assert "first divergence" in page.split('id="gpt.causality"')[1].split('id="gpt.logits"')[0]
