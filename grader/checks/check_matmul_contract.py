@@ -67,7 +67,8 @@ def check_operands_and_upstream_are_not_written_to(candidate: Candidate, draw: D
         if works(candidate, {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)})
     ]
     written = expect_unchanged(candidate, draw, *more)
-    expect(written == [], f"{written} were written to in place, if only for a while")
+    names = ", ".join(dict.fromkeys(map(str, written)))
+    expect(written == [], f"an in-place operation ran on {names}, or on what shares its memory, if only for a while")
 
 
 @criterion("matmul.contract")

@@ -224,7 +224,7 @@ def kind_of(n: int, sizes: list[int]) -> str:
     """Say which other scan this looks like."""
     if len(sizes) == n - 1 and max(sizes, default=0) == 1:
         return "; one row a call is a sequential loop"
-    if sum(sizes) <= 2 * n and len(sizes) > (n - 1).bit_length():
+    if n > 2 and all(sizes) and sum(sizes) <= 2 * n and len(sizes) > (n - 1).bit_length():
         return "; about twice the steps with at most 2n work is Blelloch's work-efficient scan, which was not asked for"
     return ""
 
