@@ -144,9 +144,8 @@ def expect_ratio_below(
         "measured": "median",
         "pairs": len(ratios),
     }
-    text = (
-        f"{what}: ratio {ratio.median:.3g} (95 % interval {ratio.low:.3g} to {ratio.high:.3g}), threshold {threshold:g}"
-    )
+    spread = "95 % interval" if len(ratios) >= first else f"{len(ratios)} pairs,"
+    text = f"{what}: ratio {ratio.median:.3g} ({spread} {ratio.low:.3g} to {ratio.high:.3g}), threshold {threshold:g}"
     if not settled:
         raise CandidateFault(Verdict.inconclusive, f"{text}; {len(ratios)} pairs do not settle it", dict(evidence))
     if ratio.median > threshold:

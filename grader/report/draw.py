@@ -38,6 +38,7 @@ def _positive(data: Any, length: int) -> list[float] | None:
 # --- token strip ------------------------------------------------------------------------------------------------------
 
 COLUMNS, CELL, ROWS_SHOWN, BAND = 40, 10.0, 5, 68
+BOOTSTRAPPED = 5  # pairs, from which an interval of their median is told
 TOKENS = 4096  # that are compared; no check generates more
 
 
@@ -282,9 +283,10 @@ def _measured(data: dict[str, Any], ratio: float, low: float, high: float) -> st
     """Say what was measured, and how often; older scorecards do not tell."""
     how, pairs, ends = data.get("measured"), real(data.get("pairs")), f"{rough(low)} to {rough(high)}"
     if pairs is None or pairs < 2:
-        how = None
+        return f"Ratio {rough(ratio)}, range {ends}."
     if how == "median":
-        return f"Ratio {rough(ratio)}, the median of {pairs:.0f} paired ratios, 95 % interval {ends}."
+        spread = f"95 % interval {ends}" if pairs >= BOOTSTRAPPED else f"which are {ends}"
+        return f"Ratio {rough(ratio)}, the median of {pairs:.0f} paired ratios, {spread}."
     if how == "largest":
         of = f"the largest of {pairs:.0f} ratios, one of each kind of work"
         return f"Ratio {rough(ratio)}, {of}; far below the limit, so each was measured once. Range {ends}."

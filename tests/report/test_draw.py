@@ -111,6 +111,7 @@ def test_an_interval_that_straddles_the_limit_is_neither(ends: list[float], with
     ("how", "told"),
     [
         ({"measured": "median", "pairs": 5}, "Ratio 0.125, the median of 5 paired ratios, 95 % interval 0.1 to 0.15."),
+        ({"measured": "median", "pairs": 2}, "Ratio 0.125, the median of 2 paired ratios, which are 0.1 to 0.15."),
         (
             {"measured": "largest", "pairs": 6},
             "Ratio 0.125, the largest of 6 ratios, one of each kind of work; far below the limit, so each was measured "
