@@ -152,7 +152,7 @@ def check_decode_equals_forward(
         model.load(draw.weights(case.config))
     others = [(case, torch.float64, "in float64")]
     for sizes in unusual_sizes(positions):
-        what = f"by {sizes[0]} layers of {sizes[1]} heads"
+        what = f"with n_layer {sizes[0]}, n_head {sizes[1]},"
         others.append((draw.gpt(positions, **unusual(sizes)), torch.float32, what))
     for other, dtype, what in others:
         idx = draw.tokens(other.vocab, many, 19)

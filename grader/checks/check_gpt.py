@@ -71,7 +71,7 @@ def check_follows_float64(candidate: Candidate, draw: Draw, rubric: Rubric, evid
         idx = draw.tokens(case.vocab, number, 19)
         got, want = model.forward(idx, strict_dtype=True), logits_of(case, idx, dtype)
         kept = evidence if dtype is torch.float64 else None  # one number is held against one tolerance
-        expect_close(got, want, atols[dtype], f"logits in {dtype}", "[b, t, v]", kept)
+        expect_close(got, want, atols[dtype], f"a logit in {dtype}", "[b, t, v]", kept)
 
 
 @criterion("gpt.causality")
@@ -288,7 +288,7 @@ def check_models_of_other_sizes_equal_the_reference(
     cases = [draw.gpt(positions, **unusual(sizes)) for sizes in every]
     models = [RemoteGPT(candidate, case) for case in cases]
     for sizes, case, model in zip(every, cases, models, strict=True):
-        what = f"a logit of {sizes[0]} layers, {sizes[1]} heads"
+        what = f"a logit of a model with n_layer {sizes[0]}, n_head {sizes[1]},"
         for rows in (2, draw.integer(6, 12)):
             idx = draw.tokens(case.vocab, rows, case.block)
             got, want = model.forward(idx), logits_of(case, idx)

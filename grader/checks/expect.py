@@ -53,14 +53,15 @@ def expect_close(
     if not outside.any():
         return largest
     where = outside.nonzero()[0].tolist()
-    place = f"{axes or 'index'} {where}"
+    place = f"{axes or 'index'} {where}" if where else "its one value"
     expected, actual = float(want[tuple(where)]), float(got[tuple(where)])
     finite = bool(torch.isfinite(got).all())
     worst = f"largest difference {largest:.3g}" if finite else "some values are not finite"
     kept |= {"expected": jsonable(expected), "actual": jsonable(actual), "first_divergence": place}
     raise CandidateFault(
         Verdict.wrong_answer,
-        f"{what} differs at {place}: {actual:.6g}, expected {expected:.6g}; {worst}, tolerance {atol:g}",
+        f"{what} {f'differs at {place}:' if where else 'is'} {actual:.6g}, expected {expected:.6g}; {worst}, "
+        f"tolerance {atol:g}",
         kept,
     )
 
