@@ -346,8 +346,10 @@ def decoded_unseen(model: RemoteGPT, idx: Tensor, chunks: list[int]) -> Tensor |
     is another claim."""
     try:
         logits = model.decode_in_chunks(idx, chunks, "unseen", may_raise=True)
-    except RaisedError:
-        return None
+    except CandidateFault:
+        if model.candidate.is_alive:
+            return None
+        raise
     return logits if bool(logits.isfinite().all()) else None
 
 
@@ -484,8 +486,10 @@ def expect_models_apart(candidate: Candidate, draw: Draw, case: GPTCase, atol: f
             model.decode_in_chunks(idx, [prompt] + [1] * new, may_raise=True)
             for model, idx in zip(models, texts, strict=True)
         ]
-    except RaisedError:
-        return  # that each decodes is another claim
+    except CandidateFault:
+        if candidate.is_alive:
+            return  # that each decodes is another claim
+        raise
     for number, (model, idx) in enumerate(zip(models, texts, strict=True)):
         model.fill(idx[:, :prompt], f"of model {number}")
     steps: list[list[Tensor]] = [[] for _ in models]

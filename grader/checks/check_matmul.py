@@ -408,7 +408,9 @@ def check_strided_operands_and_gradients(candidate: Candidate, draw: Draw, rubri
             expect_close(got.C, torch.matmul(*laid), atol, "the product of views", evidence=evidence)
         for needs in ((True, False), (False, True)):
             bases = {name: draw.normal(BASE) for name in together[0]}
-            expect_gradients(candidate, bases["A"], bases["B"], bases["dC"], atol, evidence, together[0], needs=needs)
+            one_sided = partial(expect_gradients, candidate, bases["A"], bases["B"], bases["dC"], atol, needs=needs)
+            if holds(one_sided, {}, plain):  # if not, that is another claim's
+                one_sided(evidence, together[0])
 
 
 def is_right_in_order(candidate: Candidate, draw: Draw, a: Shape, b: Shape, atol: float) -> bool:
