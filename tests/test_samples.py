@@ -127,7 +127,7 @@ def test_the_log_holds_nothing_of_a_submissions_own_text(tmp_path: Path) -> None
     (folder / "NOTES.md").write_text("notenote\n")
     command = [Path(sys.executable).parent / "grade", folder, "--only", "matmul.f*", "--sandbox", "bubblewrap"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0 and "matmul.forward (runtime_error)" in done.stderr
+    assert done.returncode == 0 and "matmul.forward (runtime error)" in done.stderr
     assert not [word for word in ("toldtold", "lineline", "notenote") if word in done.stdout + done.stderr]
     card = (tmp_path / "reports" / "someone" / "scorecard.json").read_text()
     assert "toldtold" in card and "lineline" in card
