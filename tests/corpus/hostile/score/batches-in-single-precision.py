@@ -1,5 +1,5 @@
 # /// attack
-# tries = "in float32 the second gradient of each small batch is the mean over the batch; it tries where float32 was asked for in two dimensions, and where large products are timed"
+# tries = "in float32 the second gradient of each small batch is the mean over the batch; it is right in two dimensions, and where large products are timed"
 # fails = ["matmul.batched", "matmul.broadcast"]
 # keeps = ["matmul.forward", "matmul.backward", "matmul.timing"]
 # only = "matmul.b*"
