@@ -111,7 +111,7 @@ class Process:
 
     def do(self, work: Work, job: Job) -> None:
         """Give it its job, its last order."""
-        self._order(partial(_do, work, job))
+        self._order(partial(work, job))
         self._orders.close()
 
     def _order(self, order: Order) -> None:
@@ -381,10 +381,6 @@ def _child(orders: Connection, answers: Connection, words: Connection, fresh: bo
 
 def _start_sandbox(name: str, limits: Limits, _: Send) -> None:
     ahead.start(name, limits)
-
-
-def _do(work: Work, job: Job, send: Send) -> None:
-    work(job, send)
 
 
 def _import_judge() -> None:

@@ -373,12 +373,14 @@ def _whole_before(card: Scorecard, store: Store) -> str:
     """Say where a whole scorecard is kept that this partial one takes the place of; nothing where there is none."""
     from grader.models import Outcome
 
-    name, run = card.submission.name, card.run
+    name, only = card.submission.name, card.run.only
+    if not only:
+        return ""
     with suppress(HarnessError):
         before = store.scorecard(name)
-        if run.only and before.outcome is Outcome.graded and not before.run.only:
+        if before.outcome is Outcome.graded and not before.run.only:
             return (
-                f"{name}: --only {run.only} replaces a whole scorecard, kept as {store.place_in_history(name)}; "
+                f"{name}: --only {only} replaces a whole scorecard, kept as {store.place_in_history(name)}; "
                 "grade without --only to have it whole again, or with another --out to keep both"
             )
     return ""

@@ -38,6 +38,11 @@ class Verdict(StrEnum):
     inconclusive = "inconclusive"
     harness_error = "harness_error"
 
+    @property
+    def is_fine(self) -> bool:
+        """Whether it holds, or does not count."""
+        return self in (Verdict.accepted, Verdict.not_applicable)
+
 
 class Outcome(StrEnum):
     """The outcome word of a whole submission."""

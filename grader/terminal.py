@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 REASON_CHARS = 400
 # What CI systems take for commands in a log: `::error`, `##[error]`, `##vso[...]`, `##teamcity[...]`.
 COMMANDS = re.compile(r"::|##(?=\[|\w+\[)")
-FINE = (Verdict.accepted, Verdict.not_applicable)
 
 
 class Display(Protocol):
@@ -114,7 +113,7 @@ class Live:
             self._tasks[event.submission] = task
         finished = event.kind == "criterion" and event.verdict is not None
         self._progress.update(task, description=safe(event.text), advance=1 if finished else 0)
-        if finished and event.verdict is not None and (self._alone or event.verdict not in FINE):
+        if finished and event.verdict is not None and (self._alone or not event.verdict.is_fine):
             name = "" if self._alone else f"{event.submission}  "
             self._line(f"{mark(event.verdict)} {name}{event.text:<20} {event.verdict}", event.verdict)
 
@@ -130,7 +129,7 @@ class Live:
         self._line(text, Verdict.accepted)
 
     def _line(self, text: str, verdict: Verdict) -> None:
-        style = "" if verdict in FINE else "yellow" if verdict is Verdict.inconclusive else "red"
+        style = "" if verdict.is_fine else "yellow" if verdict is Verdict.inconclusive else "red"
         self._progress.console.print(safe(text), style=style, markup=False, soft_wrap=True)
 
 

@@ -86,7 +86,7 @@ def _criterion(line: CriterionResult | None) -> str:
     if line is None:
         return "not in its rubric"
     text = f"{line.verdict}, {_points(line.earned)} of {_points(line.points)}"
-    failing = (check for check in line.checks if check.verdict not in (Verdict.accepted, Verdict.not_applicable))
+    failing = (check for check in line.checks if not check.verdict.is_fine)
     message = next((check.message for check in failing if check.message), "")
     return f"{text}: {message}" if message else text
 

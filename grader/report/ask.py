@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from grader.models import CriterionResult, Measured, Outcome, Question, Rubric, Scorecard, Verdict
 from grader.report.draw import real
 from grader.report.text import counted, short, worth
-from grader.report.view import Absent, absent, lost
+from grader.report.view import Absent, absent, lost, message
 from grader.report.words import MARKS
 
 MOST = 6  # questions that an interview has time for; the others fold
@@ -101,6 +101,6 @@ def _why(result: CriterionResult) -> str:
     cost = worth(result.points - result.earned, "bonus point" if result.bonus else "point")
     if result.verdict is Verdict.inconclusive:
         return f"{cost} pending: inconclusive"
-    first = next((check.message for check in result.checks if check.verdict is result.verdict and check.message), "")
+    first = message(result)
     what = f"{cost} lost: {MARKS[result.verdict].word}"
     return f"{what}. {short(first, 180)}" if first else what

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grader.models import CheckResult, Evidence, Verdict
+from grader.models import CheckResult, Evidence
 from grader.report import draw, maps, memory
 from grader.report.text import Cut, counted, cut, cut_front, number, one_line, plain, short
 from grader.report.words import MARKS, Mark
@@ -140,7 +140,7 @@ def check_view(check: CheckResult, caps: Caps) -> CheckView:
     return CheckView(
         claim=short(claim_text, caps.line) + _variant(check.id),
         mark=MARKS[check.verdict],
-        holds=check.verdict in (Verdict.accepted, Verdict.not_applicable),
+        holds=check.verdict.is_fine,
         message=message,
         sides=_sides(found, message.text, caps),
         facts=_unstated(_facts(found, caps), message.text),

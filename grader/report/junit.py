@@ -65,7 +65,7 @@ def _properties(card: Scorecard) -> list[tuple[str, str]]:
 def _outcome(case: ET.Element, result: CriterionResult) -> None:
     if result.verdict is Verdict.accepted:
         return
-    failed = [check for check in result.checks if check.verdict not in (Verdict.accepted, Verdict.not_applicable)]
+    failed = [check for check in result.checks if not check.verdict.is_fine]
     told = (check.message for check in (*failed, *result.checks) if check.message)
     message = next(told, MARKS[result.verdict].meaning)
     skipped = result.verdict is Verdict.not_applicable or (result.bonus and result.verdict is Verdict.missing)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from grader.models import CriterionResult, Outcome, Rubric, Scorecard, Verdict
 from grader.report import brief
 from grader.report.text import points, seconds, short
+from grader.report.view import message
 from grader.report.words import MARKS, OUTCOMES
 
 MOST_BYTES = 190_000  # a job summary may have 200 KB in all
@@ -91,24 +92,20 @@ def _groups(card: Scorecard) -> list[list[CriterionResult]]:
     """Give the lost criteria one by one, but together those that miss the same file."""
     groups: dict[tuple[Verdict, str], list[CriterionResult]] = {}
     for result in brief.losses(card):
-        same = _message(result) if result.verdict is Verdict.missing else result.id
+        same = message(result) if result.verdict is Verdict.missing else result.id
         groups.setdefault((result.verdict, same), []).append(result)
     return list(groups.values())
 
 
 def _line(group: list[CriterionResult]) -> str:
     """Write a line for one criterion, or for all that miss the same thing."""
-    first, message = group[0], _message(group[0])
+    first, told = group[0], message(group[0])
     worth = f"{points(sum(result.earned for result in group))} of {points(sum(result.points for result in group))}"
     bonus = " bonus" if first.bonus else ""
     sections = Counter(result.section for result in group)
     name = first.id if len(group) == 1 else ", ".join(f"{section} ({count})" for section, count in sections.items())
-    said = f": {code(message, MESSAGE_CHARS)}" if message else ""
+    said = f": {code(told, MESSAGE_CHARS)}" if told else ""
     return f"- **{name}** ({worth}{bonus}) {MARKS[first.verdict].word}{said}"
-
-
-def _message(result: CriterionResult) -> str:
-    return next((check.message for check in result.checks if check.verdict is result.verdict and check.message), "")
 
 
 def code(text: str, most: int, cell: bool = False) -> str:

@@ -14,7 +14,6 @@ from grader.report.words import MARKS, Mark, section_title
 
 BAR_W = 400.0
 MOST_NAMED = 5
-HOLD = (Verdict.accepted, Verdict.not_applicable)
 PARTICULARS = re.compile(r"'[^']*'|-?\d[\d.,e+-]*")  # what a message tells of drawn inputs: numbers, and text
 USABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")  # a name that a shell takes as it stands
 
@@ -68,7 +67,7 @@ class SectionView:
 
 def lost(result: CriterionResult) -> bool:
     """Say whether a reader has to look at this criterion; a bonus that was not handed in is no loss."""
-    if result.verdict in (Verdict.accepted, Verdict.not_applicable):
+    if result.verdict.is_fine:
         return False
     return not (result.bonus and result.verdict is Verdict.missing)
 
@@ -107,9 +106,9 @@ def tone(result: CriterionResult) -> str:
 
 def _criterion(result: CriterionResult, rationale: str, card: Scorecard, caps: Caps) -> CriterionView:
     # What fails stands above what holds; the order of the checks is kept within both.
-    ordered = sorted(result.checks, key=lambda check: check.verdict in HOLD)
+    ordered = sorted(result.checks, key=lambda check: check.verdict.is_fine)
     shown = ordered[: caps.checks]
-    failing = [check.message for check in ordered if check.verdict not in HOLD]
+    failing = [check.message for check in ordered if not check.verdict.is_fine]
     return CriterionView(
         result=result,
         mark=replace(MARKS[result.verdict], tone=tone(result)),
@@ -133,6 +132,11 @@ def _checks(checks: Sequence[CheckResult], caps: Caps) -> tuple[CheckView, ...]:
     return tuple(views)
 
 
+def message(result: CriterionResult) -> str:
+    """Give the first that a check says which came to the criterion's verdict."""
+    return next((check.message for check in result.checks if check.verdict is result.verdict and check.message), "")
+
+
 @dataclass(frozen=True)
 class Absent:
     """What was not handed in, and the criteria that need it."""
@@ -150,9 +154,8 @@ def absent(card: Scorecard) -> tuple[Absent, ...]:
     groups: dict[str, list[CriterionResult]] = {}
     for result in card.criteria:
         if lost(result) and result.verdict is Verdict.missing:
-            said = (check.message for check in result.checks if check.verdict is Verdict.missing)
-            groups.setdefault(next(said, ""), []).append(result)
-    return tuple(Absent(short(message, 300) or "not handed in", tuple(found)) for message, found in groups.items())
+            groups.setdefault(message(result), []).append(result)
+    return tuple(Absent(short(said, 300) or "not handed in", tuple(found)) for said, found in groups.items())
 
 
 def command(card: Scorecard, criterion: str) -> str:

@@ -104,7 +104,7 @@ def measure(entries: Iterable[Entry], cards: Mapping[tuple[str, int], Scorecard]
         if len(lost) == 1 and entry.fails:
             sole_criterion.setdefault(lost[0], set()).add(name)
         for line in lines:
-            failing = [c for c in line.checks if c.verdict not in (Verdict.accepted, Verdict.not_applicable)]
+            failing = [check for check in line.checks if not check.verdict.is_fine]
             checks |= {_check_name(line.id, check.id) for check in line.checks}
             failing_names = {_check_name(line.id, check.id) for check in failing}
             if len(failing_names) == 1 and line.id in entry.fails:

@@ -43,7 +43,7 @@ def validity(
 
     from grader import batch, scratch
     from grader.errors import UsageError
-    from grader.models import Job, Scorecard, Verdict
+    from grader.models import Job, Scorecard
     from grader.report.html import render_validity
     from grader.rubric import digest, load
     from grader.sandbox import choose
@@ -82,7 +82,7 @@ def validity(
             done += 1
             for entry in submissions[item.submission.name].entries:
                 cards[entry.name, item.run.seed] = item
-            lost = [line.id for line in item.criteria if line.verdict not in (Verdict.accepted, Verdict.not_applicable)]
+            lost = [line.id for line in item.criteria if not line.verdict.is_fine]
             console.print(
                 f"{done}/{len(todo)} {item.submission.name}, {item.run.duration_s:.1f} s: "
                 f"{', '.join(lost) or 'all accepted'}",

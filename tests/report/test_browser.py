@@ -243,6 +243,7 @@ def test_a_rate_filters_the_table(visit: Callable[..., Any]) -> None:
     """Who asks which submissions lost a criterion clicks its pass rate."""
     page = visit(PAGES["index"]).page
     page.locator(".rates a", has_text="matmul.batched").click()
+    page.wait_for_function("document.getElementById('lost').value")  # the page hears of the new address a moment later
     assert page.locator("#lost").input_value() == "matmul.batched" and page.locator("#cohort").is_visible()
     page.locator(".facts-line a").click()
     assert page.locator("#lost").input_value() == "matmul.batched"  # a place on the page is no other view
