@@ -17,7 +17,16 @@ from grader.checks import both_schemes, criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
 from grader.checks.check_generate import expect_moves
 from grader.checks.check_gpt import MANY_TOKENS, STEADY, Once, expect_sees_prefix, two_passes, unusual, unusual_sizes
-from grader.checks.expect import expect, expect_before, expect_chosen, expect_close, expect_finite, holds, wrong
+from grader.checks.expect import (
+    attempt,
+    expect,
+    expect_before,
+    expect_chosen,
+    expect_close,
+    expect_finite,
+    holds,
+    wrong,
+)
 from grader.checks.remote import RemoteGPT
 from grader.models import Evidence, Rubric
 
@@ -309,11 +318,7 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
         steps.append(said.get("logits", torch.empty(0)))
         right = right and says(said, want[:, length : length + new])
         after = expect_layout(model, length + new, evidence)
-        for layer, (old, grown) in enumerate(zip(before, after, strict=True)):
-            for name, was, now in zip("KV", old, grown, strict=True):
-                # Recomputed is kept too, to rounding: what that costs is another claim.
-                what = f"{name} of layer {layer}: the cached prefix"
-                expect_close(now[:, :, :length], was, KEPT, what, "[b, h, t, d]")
+        expect_prefix(before, after)
     if right:
         expect_own_values(after, reference)
     if unseen is not None and [list(x.shape) for x in steps] == [[len(idx), n, case.vocab] for n in (1, 4, more)]:
@@ -344,13 +349,8 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
 def decoded_unseen(model: RemoteGPT, idx: Tensor, chunks: list[int]) -> Tensor | None:
     """Give finite logits of chunks of idx, decoded from a cache that nobody looks at; None where there are none, which
     is another claim."""
-    try:
-        logits = model.decode_in_chunks(idx, chunks, "unseen", may_raise=True)
-    except CandidateFault:
-        if model.candidate.is_alive:
-            return None
-        raise
-    return logits if bool(logits.isfinite().all()) else None
+    logits = attempt(model.candidate, lambda: model.decode_in_chunks(idx, chunks, "unseen", may_raise=True))
+    return logits if logits is not None and bool(logits.isfinite().all()) else None
 
 
 def expect_long_layout(candidate: Candidate, draw: Draw, case: GPTCase) -> None:
@@ -365,10 +365,16 @@ def expect_long_layout(candidate: Candidate, draw: Draw, case: GPTCase) -> None:
     for at, new in ((length, 1), (length + 1, 3)):
         model.extend(idx[:, at : at + new])
         after = expect_layout(model, at + new, {})
-        for layer, (old, grown) in enumerate(zip(before, after, strict=True)):
-            for name, was, now in zip("KV", old, grown, strict=True):
-                what = f"{name} of layer {layer}: the cached prefix of {length} tokens"
-                expect_close(now[:, :, :length], was[:, :, :length], KEPT, what, "[b, h, t, d]")
+        expect_prefix(before, after)
+
+
+def expect_prefix(before: Pairs, after: Pairs) -> None:
+    """Demand that grown pairs begin with those before. Recomputed is kept too, to rounding: what that costs is another
+    claim."""
+    for layer, (old, grown) in enumerate(zip(before, after, strict=True)):
+        for name, was, now in zip("KV", old, grown, strict=True):
+            what = f"{name} of layer {layer}: the cached prefix of {was.size(2)} tokens"
+            expect_close(now[:, :, : was.size(2)], was, KEPT, what, "[b, h, t, d]")
 
 
 def expect_layout(model: RemoteGPT, length: int, evidence: Evidence) -> Pairs:
@@ -481,15 +487,13 @@ def expect_models_apart(candidate: Candidate, draw: Draw, case: GPTCase, atol: f
     )
     models, prompt, new = [RemoteGPT(candidate, one) for one in (case, *others)], draw.integer(5, 12), 4
     texts = [draw.tokens(model.case.vocab, 2, prompt + new) for model in models]
-    try:
-        alone = [
-            model.decode_in_chunks(idx, [prompt] + [1] * new, may_raise=True)
-            for model, idx in zip(models, texts, strict=True)
-        ]
-    except CandidateFault:
-        if candidate.is_alive:
-            return  # that each decodes is another claim
-        raise
+    chunks = [prompt] + [1] * new
+    alone = attempt(
+        candidate,
+        lambda: [m.decode_in_chunks(idx, chunks, may_raise=True) for m, idx in zip(models, texts, strict=True)],
+    )
+    if alone is None:
+        return
     for number, (model, idx) in enumerate(zip(models, texts, strict=True)):
         model.fill(idx[:, :prompt], f"of model {number}")
     steps: list[list[Tensor]] = [[] for _ in models]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import product
 from typing import Any
@@ -289,19 +289,23 @@ def expect_differentiated_again(candidate: Candidate, draw: Draw, a: Shape, b: S
             expect_close(tensor_of(again, label + name, what, shape).double(), fresh[name], AGAIN, what)
 
 
+def sound(candidate: Candidate, draw: Draw) -> Iterator[dict[str, Tensor]]:
+    """Draw A, B and dC: plain matrices, and batches that have right gradients; if not, that is another claim."""
+    for a, b in (PLAIN[0], BATCHED[0], BROADCAST[1]):
+        A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
+        if (a, b) == PLAIN[0] or holds(expect_gradients, candidate, A, B, dC, AGAIN, {}):
+            yield {"A": A, "B": B, "dC": dC}
+
+
 @criterion("matmul.gradcheck")
 def check_operands_that_changed_are_multiplied_anew(candidate: Candidate, draw: Draw, rubric: Rubric) -> None:
     """Inputs may change where they lie, as gradcheck and optimizers have it: the next product is of what lies there."""
-    for a, b in (PLAIN[0], BATCHED[0], BROADCAST[1]):
-        A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
-        sent = {"A": A, "B": B, "dC": dC}
-        if (a, b) != PLAIN[0] and not holds(expect_gradients, candidate, A, B, dC, AGAIN, {}):
-            continue  # that batches are multiplied right is another claim
+    for sent in sound(candidate, draw):
         for which in "AB":
             by = draw.normal(*sent[which].shape)
             _, out = candidate.call("nudged", {"which": which}, sent | {"by": by})
             moved = sent | {which: sent[which] + by}
-            for name, want in zip(("C", "dA", "dB"), exact(moved["A"], moved["B"], dC), strict=True):
+            for name, want in zip(("C", "dA", "dB"), exact(moved["A"], moved["B"], moved["dC"]), strict=True):
                 what = f"{name} after {which} was changed in place"
                 expect_close(tensor_of(out, name, what, tuple(want.shape)).double(), want, AGAIN, what)
 
@@ -309,15 +313,11 @@ def check_operands_that_changed_are_multiplied_anew(candidate: Candidate, draw: 
 @criterion("matmul.gradcheck")
 def check_no_upstream_gradient_gives_none_or_zero(candidate: Candidate, draw: Draw) -> None:
     """As gradcheck tries, where no gradient comes from above, the operands have none, or zero."""
-    for a, b in (PLAIN[0], BATCHED[0], BROADCAST[1]):
-        A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
-        sent = {"A": A, "B": B, "dC": dC}
-        if (a, b) != PLAIN[0] and not holds(expect_gradients, candidate, A, B, dC, AGAIN, {}):
-            continue  # that batches have gradients at all is another claim
+    for sent in sound(candidate, draw):
         _, out = candidate.call("undefined", {}, sent)
-        for name, shape in (("A", a), ("B", b)):
+        for name in "AB":
             if name in out:
-                what = f"the gradient of {name} without one from above"
+                what, shape = f"the gradient of {name} without one from above", tuple(sent[name].shape)
                 expect(not tensor_of(out, name, what, shape, torch.float64).any(), f"{what} is not zero")
 
 

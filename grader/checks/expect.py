@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from grader.candidate import Candidate, CandidateFault
 from grader.models import Evidence, Verdict, jsonable
+
+T = TypeVar("T")
 
 
 def wrong(message: str, **evidence: Any) -> CandidateFault:
@@ -91,6 +93,16 @@ def presupposing(claim: str) -> Iterator[None]:
         if fault.verdict is Verdict.missing:
             raise
         pytest.skip(f"not asked, for {claim}, which is another claim")
+
+
+def attempt(candidate: Candidate, demand: Callable[[], T]) -> T | None:
+    """Give what a demand gives; None where it fails and its process lives on: that it holds is another claim."""
+    try:
+        return demand()
+    except CandidateFault:
+        if candidate.is_alive:
+            return None
+        raise
 
 
 def holds(demand: Callable[..., object], *what: Any) -> bool:
