@@ -171,7 +171,7 @@ def curve(model: RemoteGPT, reference: Any, clock: Clock, idx: Tensor) -> Eviden
     """Measure a cached and an uncached step of the submission, and a cached one of the reference, at three lengths."""
     lengths, config = [SHORT // 4, SHORT, 4 * SHORT], model.case.config
     cost: dict[str, list[float]] = {"cached_ms": [], "uncached_ms": [], "reference_ms": []}
-    for length in lengths:
+    for length in [lengths[0], *lengths]:  # what comes first pays for what is done once
         model.fill(idx[:, :length], "curve")
         model.decode(idx[:, length : length + 1], "curve")
         zeros = torch.zeros(1, config["n_head"], length, config["n_embd"] // config["n_head"])
@@ -180,7 +180,7 @@ def curve(model: RemoteGPT, reference: Any, clock: Clock, idx: Tensor) -> Eviden
         cost["uncached_ms"].append(clock.remote(partial(model.forward, idx[:, :length])))
         with torch.no_grad():
             cost["reference_ms"].append(clock.local(partial(reference.decode, last, cache)))
-    rounded = {name: [round(1e3 * seconds, 3) for seconds in row] for name, row in cost.items()}
+    rounded = {name: [round(1e3 * seconds, 3) for seconds in row[1:]] for name, row in cost.items()}
     return {"T": jsonable(lengths), **jsonable(rounded), "unit": clock.unit}  # type: ignore[dict-item]
 
 
