@@ -447,12 +447,9 @@ def check_dropout_is_gated_by_mode(
         expect_dropout(model, draw, idx, f"with dropout {p}", train=True)
     expect_close(wet.forward(idx), plain, atol, "an eval logit after train passes", "[b, t, v]", evidence)
     expect_gated_with_targets(dry, wet, draw, few, atol)
-    damp, idx = (
-        RemoteGPT(candidate, case, dropout=HARDLY),
-        few[:1],
-    )  # the fewer entries, the fewer are dropped by chance
-    plain = dry.forward(idx)
-    passes = [one for _ in range(2) for one in two_passes(damp, draw, idx, train=True)]
+    damp, row = RemoteGPT(candidate, case, dropout=HARDLY), few[:1]  # the fewer entries, the fewer go by chance
+    plain = dry.forward(row)
+    passes = [one for _ in range(2) for one in two_passes(damp, draw, row, train=True)]
     best = min(passes, key=lambda logits: float((logits - plain).abs().nan_to_num(torch.inf).max()))
     what = "a train logit with dropout that hardly drops"
     expect_close(best, plain, atol, what, "[b, t, v]", evidence)

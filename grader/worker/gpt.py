@@ -86,10 +86,7 @@ class Server:
             if args["between"]:  # another pass, which leaves what this one's backward needs alone
                 model(*(x.flip(0) for x in call))
             loss.backward()
-            for name, parameter in model.named_parameters():
-                if parameter.grad is not None:
-                    gradient = parameter.grad.to_dense() if parameter.grad.is_sparse else parameter.grad
-                    out["grad." + name] = plain(gradient, f"gradient of {name}")
+            out |= {"grad." + name: plain(g, f"gradient of {name}") for name, g in gradients(model).items()}
             model.zero_grad(set_to_none=True)
         return {}, out
 
@@ -209,6 +206,22 @@ class Trace:
     def __exit__(self, *_: Any) -> None:
         for hook in self.hooks:
             hook.remove()
+
+
+def gradients(model: torch.nn.Module) -> dict[str, Tensor]:
+    """Give what backward left, by the names under which parameters are saved, whatever hooks make those names."""
+    own = dict(model.named_parameters())
+    found = {n: p.grad.to_dense() if p.grad.is_sparse else p.grad for n, p in own.items() if p.grad is not None}
+    if own.keys() == torch.nn.Module.state_dict(model).keys():
+        return found
+    values = {name: parameter.data for name, parameter in own.items()}
+    try:
+        for name, parameter in own.items():
+            parameter.data = found.get(name, torch.zeros_like(parameter))
+        return torch.nn.Module.state_dict(model)
+    finally:
+        for name, parameter in own.items():
+            parameter.data = values[name]
 
 
 def cast(model: torch.nn.Module, dtype: str) -> None:
