@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
@@ -96,6 +97,14 @@ class RaisedError(CandidateFault):
         self.is_value_error = error.value_error
 
 
+@dataclass(frozen=True)
+class PassedOver:
+    """A fault that a check met and did not judge, since these criteria do."""
+
+    fault: CandidateFault
+    criteria: tuple[str, ...]
+
+
 class Candidate:
     """Owns the sandbox of one submission and speaks with the worker in it.
 
@@ -116,6 +125,7 @@ class Candidate:
         self.runtime: str | None = None
         self.worker_torch = ""
         self.seed = 0  # sent with each call, for what the submission draws at random
+        self.passed_over: list[PassedOver] = []  # by the check at work
         self._section = ""
         self._alive = False
         self._running = False  # a child was started, and its end not told
@@ -270,6 +280,10 @@ class Candidate:
     def is_alive(self) -> bool:
         """Whether the process of the section still answers; what it held is gone where it does not."""
         return self._alive
+
+    def pass_over(self, fault: CandidateFault, *criteria: str) -> None:
+        """Leave a fault to the criteria that judge it; where all of these hold, it counts where it was met."""
+        self.passed_over.append(PassedOver(fault, criteria))
 
     def cpu_s(self) -> float | None:
         """CPU time of everything in the sandbox so far, where the host can tell."""

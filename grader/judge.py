@@ -7,13 +7,13 @@ import fnmatch
 import io
 import json
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import pytest
 import torch
 
-from grader.candidate import Candidate, CandidateFault
+from grader.candidate import Candidate, CandidateFault, PassedOver
 from grader.checks.cases import Draw
 from grader.errors import HarnessError, SandboxLost
 from grader.models import CheckResult, Evidence, Rubric, Verdict
@@ -46,6 +46,7 @@ class Judge:
         self._worst: dict[str, Verdict] = {}
         self._memory: dict[Any, CandidateFault | None] = {}
         self._evidence: Evidence = {}
+        self.passed_over: dict[tuple[str, str], list[PassedOver]] = {}  # by criterion and check
         self.report: dict[str, Any] = {}
         self.lost: SandboxLost | None = None
 
@@ -122,6 +123,7 @@ class Judge:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._evidence = {}
+        self._candidate.passed_over = []
         self._tell(criterion_of(item), None)
         if is_after_all(item):
             self._candidate.leave()
@@ -135,16 +137,17 @@ class Judge:
             item.session.shouldstop = str(self.lost)  # what is left has nothing to run in
         if call.when == "call" or (call.when == "setup" and call.excinfo is not None):
             verdict, message, evidence = self._judge(call.excinfo)
-            criterion = criterion_of(item)
+            criterion, check = criterion_of(item), item.name.removeprefix("check_")
             claim = (item.function.__doc__ if isinstance(item, pytest.Function) else None) or ""
             result = {
                 "criterion": criterion,
-                "id": item.name.removeprefix("check_"),
+                "id": check,
                 "verdict": verdict.value,
                 "message": message,
                 "evidence": fit({"claim": " ".join(claim.split())} | self._evidence | evidence),
                 "duration_s": round(call.duration, 4),
             }
+            self.passed_over[criterion, check] = self._candidate.passed_over
             item.user_properties.append(("result", result))
             report.user_properties = list(item.user_properties)
             if verdict is not Verdict.accepted:
@@ -224,4 +227,28 @@ def run(
             raise HarnessError(f"check {test['nodeid']} has no verdict")
         result = dict(found["result"])
         results.setdefault(result.pop("criterion"), []).append(CheckResult.model_validate(result))
-    return {criterion: tuple(checks) for criterion, checks in results.items()}
+    return {criterion: tuple(checks) for criterion, checks in settled(results, plugin.passed_over).items()}
+
+
+def settled(
+    results: Mapping[str, Sequence[CheckResult]], passed_over: Mapping[tuple[str, str], Sequence[PassedOver]]
+) -> dict[str, list[CheckResult]]:
+    """Count what a check left to other criteria, where these found nothing wrong: else who fails only when a check
+    asks what it rests on would be asked nothing."""
+    fine = (Verdict.accepted, Verdict.not_applicable)
+    held = {
+        criterion
+        for criterion, checks in results.items()
+        if all(check.verdict in fine for check in checks) and any(check.verdict is fine[0] for check in checks)
+    }
+
+    def counted(criterion: str, check: CheckResult) -> CheckResult:
+        for left in passed_over.get((criterion, check.id), ()) if check.verdict in fine else ():
+            if held.issuperset(left.criteria):
+                hold = "hold" if len(left.criteria) > 1 else "holds"
+                said = f"{left.fault.message}; {', '.join(left.criteria)} {hold} elsewhere, so it counts here"
+                evidence = fit(check.evidence | left.fault.evidence)
+                return check.model_copy(update={"verdict": left.fault.verdict, "message": said, "evidence": evidence})
+        return check
+
+    return {criterion: [counted(criterion, check) for check in checks] for criterion, checks in results.items()}

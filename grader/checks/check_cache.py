@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -16,7 +16,16 @@ from grader.candidate import Candidate, CandidateFault, RaisedError
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
 from grader.checks.check_generate import expect_moves
-from grader.checks.check_gpt import MANY_TOKENS, STEADY, Once, expect_sees_prefix, two_passes, unusual, unusual_sizes
+from grader.checks.check_gpt import (
+    MANY_TOKENS,
+    STEADY,
+    Once,
+    expect_sees_prefix,
+    in_float64,
+    two_passes,
+    unusual,
+    unusual_sizes,
+)
 from grader.checks.expect import (
     attempt,
     expect,
@@ -75,17 +84,10 @@ def wet_model(candidate: Candidate, draw: Draw, case: GPTCase) -> RemoteGPT:
     """Build the case's model with dropout, but without where it is at work in eval mode."""
     wet, idx = RemoteGPT(candidate, case, dropout=0.2), draw.tokens(case.vocab, 2, draw.integer(5, 12))
     one, two = two_passes(wet, draw, idx)
-    return wet if float((one - two).abs().max()) < STEADY else RemoteGPT(candidate, case)
-
-
-def in_float64(candidate: Candidate, case: GPTCase, idx: Tensor) -> tuple[RemoteGPT, Tensor] | None:
-    """Build the case's model in float64, and give forward's logits; None where it does not work in that, which is
-    another claim."""
-    try:
-        model = RemoteGPT(candidate, case, torch.float64)
-        return model, model.forward(idx, strict_dtype=True, may_raise=True)
-    except CandidateFault:
-        return None
+    if float((one - two).abs().max()) < STEADY:
+        return wet
+    candidate.pass_over(wrong("with dropout two eval passes differ"), "gpt.mode")
+    return RemoteGPT(candidate, case)
 
 
 def own_logits(model: RemoteGPT, idx: Tensor, changed: int | None = None, atol: float = 0.0) -> Tensor:
@@ -144,7 +146,7 @@ def check_decode_equals_forward(
     candidate: Candidate, draw: Draw, once: Once, rubric: Rubric, evidence: Evidence, positions: str
 ) -> None:
     """Decoded one token at a time, the logits equal forward's at every position, up to block_size, again and again,
-    whatever weights are loaded in between."""
+    whatever weights are loaded or stepped to in between."""
     case, atol = draw.gpt(positions), rubric.tolerances.logits_float32
     model = live_model(candidate, draw, once, case)
     many = draw.integer(6, 20)
@@ -158,20 +160,28 @@ def check_decode_equals_forward(
         got = model.decode_in_chunks(idx, [prompt] + [1] * (length - prompt))
         what = f"a logit decoded after {prompt} tokens"
         expect_close(got, want[:, prompt:], atol, what, DECODED, evidence)
-        model.load(draw.weights(case.config))
-    others = [(case, torch.float64, "in float64")]
+        if prompt == 1:
+            model.decay(draw.untold(105, 120) / 100)
+        else:
+            model.load(draw.weights(case.config))
+    idx = draw.tokens(case.vocab, many, 19)
+    prompt = draw.integer(9, 13)
+    chunks = [prompt] + [1] * (19 - prompt)
+    if double := in_float64(candidate, case, idx):
+        model, want = double
+        got = model.decode_in_chunks(idx, chunks, strict_dtype=True)
+        expect_close(got, want[:, prompt:], atol, "a logit decoded in float64", DECODED, evidence)
     for sizes in unusual_sizes(positions):
-        what = f"with n_layer {sizes[0]}, n_head {sizes[1]},"
-        others.append((draw.gpt(positions, **unusual(sizes)), torch.float32, what))
-    for other, dtype, what in others:
+        other = draw.gpt(positions, **unusual(sizes))
         idx = draw.tokens(other.vocab, many, 19)
         try:
-            model = RemoteGPT(candidate, other, dtype)
-            want = model.forward(idx, strict_dtype=dtype is torch.float64, may_raise=True)
-        except CandidateFault:
-            continue  # that the model works like that is another claim
-        got = model.decode_in_chunks(idx, [11] + [1] * 8, strict_dtype=dtype is torch.float64)
-        expect_close(got, want[:, 11:], atol, f"a logit decoded {what}", DECODED, evidence)
+            model = RemoteGPT(candidate, other)
+            want = model.forward(idx, may_raise=True)
+        except CandidateFault as fault:
+            candidate.pass_over(fault, "gpt.logits")
+            continue
+        got, what = model.decode_in_chunks(idx, chunks), f"with n_layer {sizes[0]}, n_head {sizes[1]},"
+        expect_close(got, want[:, prompt:], atol, f"a logit decoded {what}", DECODED, evidence)
 
 
 @criterion("cache.decode")
@@ -252,11 +262,12 @@ def check_cached_generation_equals_uncached(
     prompt = draw.tokens(long.vocab, 1, 9)
     expect_same_with_cache(model, draw, prompt, 20)
 
-    def expect_greedy(tokens: Tensor) -> None:
+    def expect_greedy(new: int, use_cache: bool) -> None:
+        tokens = model.generate(prompt, new, use_cache=use_cache).tokens
         expect_chosen(own_logits(model, tokens[:, :-1]), tokens, 9, TIE, "cached generation")
 
-    if holds(expect_greedy, model.generate(prompt, 20, use_cache=False).tokens):  # else that is gpt.greedy's claim
-        expect_greedy(model.generate(prompt, new, use_cache=True).tokens)
+    if holds(candidate, partial(expect_greedy, 20, use_cache=False), "gpt.greedy"):
+        expect_greedy(new, use_cache=True)
     once(("moves", positions), lambda: expect_moves(live_model(candidate, draw, once, case), case, draw))
 
 
@@ -266,10 +277,11 @@ def expect_same_with_cache(model: RemoteGPT, draw: Draw, idx: Tensor, new: int) 
     others = new == 0 or idx.size(1) + new > model.case.block or model.case.vocab >= MANY_TOKENS
     try:
         uncached = model.generate(idx, new, use_cache=False, may_raise=others)
-    except CandidateFault:
-        if others and model.candidate.is_alive:
-            return
-        raise
+    except CandidateFault as fault:
+        if not others or not model.candidate.is_alive:
+            raise
+        model.candidate.pass_over(fault, "gpt.greedy", "gpt.window")
+        return
     model.candidate.seed = draw.untold(1, 2**31)  # what is drawn at random must not agree by chance
     cached = model.generate(idx, new, use_cache=True)
     expect(cached.dtype == uncached.dtype, f"tokens are {cached.dtype} with the cache and {uncached.dtype} without")
@@ -308,7 +320,7 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
     said = model.fill(idx[:, :KEPT_TOKENS])
     after = expect_layout(model, KEPT_TOKENS, evidence)
     expect_not_swapped(after, reference)
-    right = says(said, want[:, :KEPT_TOKENS])
+    right = says(candidate, said, want[:, :KEPT_TOKENS])
     steps = []
     for length, new in ((KEPT_TOKENS, 1), (KEPT_TOKENS + 1, 4), (KEPT_TOKENS + 5, more)):
         if right:
@@ -316,7 +328,7 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
         before = after
         said = model.extend(idx[:, length : length + new], may_raise=True)
         steps.append(said.get("logits", torch.empty(0)))
-        right = right and says(said, want[:, length : length + new])
+        right = right and says(candidate, said, want[:, length : length + new])
         after = expect_layout(model, length + new, evidence)
         expect_prefix(before, after)
     if right:
@@ -341,16 +353,22 @@ def check_cache_has_one_pair_per_layer(candidate: Candidate, draw: Draw, evidenc
     double = RemoteGPT(candidate, case, torch.float64)
     try:
         double.fill(idx[:, :5], may_raise=True)
-    except CandidateFault:
-        return  # that the model works in float64 is another claim
+    except CandidateFault as fault:
+        candidate.pass_over(fault, "gpt.load", "cache.prefill")
+        return
     expect_layout(double, 5, {})
 
 
 def decoded_unseen(model: RemoteGPT, idx: Tensor, chunks: list[int]) -> Tensor | None:
     """Give finite logits of chunks of idx, decoded from a cache that nobody looks at; None where there are none, which
     is another claim."""
-    logits = attempt(model.candidate, lambda: model.decode_in_chunks(idx, chunks, "unseen", may_raise=True))
-    return logits if logits is not None and bool(logits.isfinite().all()) else None
+
+    def decoded() -> Tensor:
+        logits = model.decode_in_chunks(idx, chunks, "unseen", may_raise=True)
+        expect_finite(logits, "decode's logits")
+        return logits
+
+    return attempt(model.candidate, decoded, "cache.decode", "cache.chunks")
 
 
 def expect_long_layout(candidate: Candidate, draw: Draw, case: GPTCase) -> None:
@@ -359,8 +377,9 @@ def expect_long_layout(candidate: Candidate, draw: Draw, case: GPTCase) -> None:
     idx = draw.tokens(case.vocab, case.batch, length + 4)
     try:
         model.fill(idx[:, :length], may_raise=True)
-    except RaisedError:
-        return  # that there is a cache of this many tokens is another claim
+    except RaisedError as fault:
+        candidate.pass_over(fault, "cache.prefill")  # whose claim it is that there is a cache of this many tokens
+        return
     before = expect_layout(model, length, {})
     for at, new in ((length, 1), (length + 1, 3)):
         model.extend(idx[:, at : at + new])
@@ -416,10 +435,14 @@ def expect_not_swapped(pairs: Pairs, reference: Pairs) -> None:
         raise wrong("the pairs come as (V, K), not (K, V)")
 
 
-def says(out: dict[str, Tensor], want: Tensor) -> bool:
-    """Tell whether the logits in a reply are the reference's."""
+def says(candidate: Candidate, out: dict[str, Tensor], want: Tensor) -> bool:
+    """Tell whether the logits in a reply are the reference's; that they are is left to other criteria."""
     logits = out.get("logits")
-    return logits is not None and logits.shape == want.shape and torch.allclose(logits.float(), want, atol=VALUE)
+    right = logits is not None and logits.shape == want.shape and torch.allclose(logits.float(), want, atol=VALUE)
+    if not right:
+        said = wrong("beside the pairs stand logits that are not the reference's")
+        candidate.pass_over(said, "gpt.logits", "cache.prefill", "cache.decode", "cache.chunks")
+    return right
 
 
 def expect_own_values(pairs: Pairs, reference: Pairs) -> None:
@@ -491,6 +514,7 @@ def expect_models_apart(candidate: Candidate, draw: Draw, case: GPTCase, atol: f
     alone = attempt(
         candidate,
         lambda: [m.decode_in_chunks(idx, chunks, may_raise=True) for m, idx in zip(models, texts, strict=True)],
+        "cache.decode",
     )
     if alone is None:
         return
@@ -507,10 +531,14 @@ def expect_models_apart(candidate: Candidate, draw: Draw, case: GPTCase, atol: f
 
 def use_otherwise(model: RemoteGPT, idx: Tensor) -> bool:
     """Run a pass and generate with and without a cache, whatever comes of it; give whether the process lives on."""
-    with suppress(CandidateFault):
-        model.run(idx, may_raise=True)
-        for use_cache in (False, True):
-            model.generate(idx, 2, use_cache=use_cache, may_raise=True)
+    generate = partial(model.generate, idx, 2, may_raise=True)
+    for demand, judged_by in (
+        (partial(model.run, idx, may_raise=True), "gpt.logits"),
+        (partial(generate, use_cache=False), "gpt.greedy"),
+        (partial(generate, use_cache=True), "cache.generate"),
+    ):
+        if not holds(model.candidate, demand, judged_by):
+            break
     return model.candidate.is_alive
 
 

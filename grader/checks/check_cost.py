@@ -51,6 +51,12 @@ class Timed:
         return cls(case, case.reference(), rows, draw.untold(*LONG[min(rows, 2)]))
 
 
+def build(candidate: Candidate, timed: Timed, verdict_of: VerdictOf) -> RemoteGPT:
+    """Build a model to be timed: with dropout, which is no reason to recompute, where it rests in eval mode."""
+    rests = verdict_of("gpt.mode") is Verdict.accepted
+    return RemoteGPT(candidate, timed.case, dropout=0.1 if rests else 0.0)
+
+
 def either_scheme(draw: Draw) -> list[str]:
     """Give both schemes, in an order that nothing tells before: for one row, and for several."""
     return ["learned", "rope"][:: draw.untold(0, 1) * 2 - 1]
@@ -72,7 +78,7 @@ def check_decode_step_is_linear(
 
     def pair(timed: Timed) -> float:
         """Decode, each token told after the last one's logits: what is known before can be prepared."""
-        model = RemoteGPT(candidate, timed.case)  # anew: one that raised is gone with its process
+        model = build(candidate, timed, verdict_of)  # anew: one that raised is gone with its process
         prefix = prefixes[timed][: timed.rows]
         tokens, logits = [], []
 
@@ -205,7 +211,7 @@ def check_cached_generation_is_linear(
         return theirs, ours * (length + new / 2) / (length + new)
 
     def pair(timed: Timed) -> float:
-        model = RemoteGPT(candidate, timed.case)  # anew: one that raised is gone with its process
+        model = build(candidate, timed, verdict_of)  # anew: one that raised is gone with its process
         model.generate(draw.tokens(timed.case.vocab, 1, SHORT), 2, use_cache=True)
         length, new, half_way = timed.length, often[timed], HALF[timed.rows]
         whole, recompute = run(model, timed, length, new)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +16,7 @@ from torch import Tensor
 from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
 from grader.checks import both_schemes, criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
-from grader.checks.expect import expect, expect_before, expect_close, expect_finite, presupposing, wrong
+from grader.checks.expect import expect, expect_before, expect_close, expect_finite, holds, presupposing, wrong
 from grader.checks.remote import RemoteGPT, Targets
 from grader.models import Evidence, Rubric, jsonable
 
@@ -30,7 +32,7 @@ FEW_TOKENS = 11  # in a vocabulary that rows and positions can be as many as
 FAR_BACK = 1e-3  # what a token moves logits by a few hundred positions later, at the least: 0.02 in 900 draws
 APART = 0.02  # of the logits' spread: what dropout moves them by, at the least
 END_TOKENS = (4, 14)  # rows and length of what begins and ends with them
-HARDLY = 1e-8  # a rate of dropout at which next to no pass drops an entry, however coarse its random numbers
+HARDLY = 1e-12  # a rate of dropout at which next to no pass drops an entry, or adds noise that is felt
 STEP = 1e-4  # along a direction, of weights whose entries are near 1
 SLOPE = 0.02  # of the gradient's norm: what a slope may differ by; right ones to 1e-4, in a float32 loss to 2e-3
 STEADY = 5e-4  # a logit in eval mode may differ by this much from one pass to the next: rounding
@@ -48,9 +50,12 @@ def check_builds_and_loads_strictly(candidate: Candidate, draw: Draw, positions:
         model.forward(draw.tokens(case.vocab, batch, length), strict_dtype=True)
     if positions == "learned":
         RemoteGPT(candidate, replace(case, config={k: v for k, v in case.config.items() if k != "positions"}))
-    with suppress(CandidateFault):  # that it generates is another claim; that nothing is added to the parameters, this
-        for use_cache in (False, True):
-            model.generate(draw.tokens(case.vocab, 1, 3), 2, use_cache=use_cache, may_raise=True)
+    # That it generates is another claim; that nothing is added to the parameters, this.
+    few = draw.tokens(case.vocab, 1, draw.integer(3, 8))
+    for use_cache, judged_by in ((False, "gpt.greedy"), (True, "cache.generate")):
+        generate = partial(model.generate, few, 2, use_cache=use_cache, may_raise=True)
+        if not holds(candidate, generate, judged_by):
+            break
     if candidate.is_alive:
         model.load(case.weights)
 
@@ -95,6 +100,13 @@ def check_no_logit_sees_a_later_token(candidate: Candidate, draw: Draw, evidence
         if kind == "ordinary":
             evidence["causality_map"] = {"values": jsonable(moved)}
         expect(bool((moved > 0)[later].all()), "a logit does not change when its own token does")
+        if (
+            kind == "sharp"
+            and leak.max() > LEAK[kind]
+            and (double := in_float64(candidate, case, torch.cat([idx, changed])))
+        ):
+            # With a hidden score a hundred above those that are seen, a softmax over all loses these in float32.
+            leak = torch.where(later, 0, (double[1][1:] - double[1][:1]).abs().amax(-1))
         if leak.max() > LEAK[kind]:
             cut, t = divmod(int(leak.argmax()), length)
             raise wrong(
@@ -105,6 +117,17 @@ def check_no_logit_sees_a_later_token(candidate: Candidate, draw: Draw, evidence
             )
     expect_no_leak_far_on(candidate, draw, positions)
     expect_no_leak_in_training(candidate, draw, positions)
+
+
+def in_float64(candidate: Candidate, case: GPTCase, idx: Tensor) -> tuple[RemoteGPT, Tensor] | None:
+    """Build the case's model in float64, and give forward's logits; None where it does not work in that, which is
+    another claim."""
+    try:
+        model = RemoteGPT(candidate, case, torch.float64)
+        return model, model.forward(idx, strict_dtype=True, may_raise=True)
+    except CandidateFault as fault:
+        candidate.pass_over(fault, "gpt.load")
+        return None
 
 
 def expect_no_leak_in_training(candidate: Candidate, draw: Draw, positions: str) -> None:
@@ -136,7 +159,8 @@ def expect_no_leak_far_on(candidate: Candidate, draw: Draw, positions: str) -> N
     model, both = RemoteGPT(candidate, case), torch.cat([idx, changed])
     try:
         logits = model.forward(both, may_raise=True)
-    except RaisedError:  # that the whole block can be used is another claim
+    except RaisedError as fault:  # that the whole block can be used is another claim
+        candidate.pass_over(fault, "gpt.logits")
         logits = model.forward(both[:, :-1])
     expect_finite(logits, "forward's logits")
     for cut, moved in zip(cuts, (logits[1:] - logits[:1]).abs().amax(-1), strict=True):
@@ -222,7 +246,7 @@ def check_logits_equal_the_reference(
         except CandidateFault as fault:
             fault.evidence |= layer_map(model, case, idx, atol)
             raise
-    expect_same_with_targets(model, draw.tokens(case.vocab, case.batch, 9), atol, evidence)
+    expect_same_with_targets(model, draw.tokens(case.vocab, case.batch, draw.integer(4, case.block)), atol, evidence)
     if first is not None:
         evidence |= layer_map(model, case, first, atol)
     before, _ = map(model.forward, draw.tokens(case.vocab, 2, 2, 9))
@@ -231,19 +255,20 @@ def check_logits_equal_the_reference(
     model.load(other.weights)
     got, want = model.forward(idx, train=None), logits_of(other, idx)  # in eval mode as it was, without another eval()
     expect_close(got, want, atol, "a logit after other weights were loaded", "[b, t, v]", evidence)
-    by = {name: 0.1 * w for name, w in draw.weights(case.config).items()}
-    if model.move(by):
-        moved = replace(case, weights={name: w + by[name] for name, w in other.weights.items()})
-        got, want = model.forward(idx), logits_of(moved, idx)
-        expect_close(got, want, atol, "a logit after a step of the weights", "[b, t, v]", evidence)
+    decay = draw.untold(80, 95) / 100
+    model.decay(decay)
+    moved = replace(case, weights={name: decay * w for name, w in other.weights.items()})
+    got, want = model.forward(idx), logits_of(moved, idx)
+    expect_close(got, want, atol, "a logit after a step of the weights", "[b, t, v]", evidence)
 
 
 def expect_same_with_targets(model: RemoteGPT, idx: Tensor, atol: float, evidence: Evidence) -> None:
     """Demand that targets give a loss, and leave the logits of idx [B, T] as they are."""
     try:
         out = model.run(idx, targets="alike", may_raise=True)
-    except CandidateFault:
-        return  # that there is a loss is another claim
+    except CandidateFault as fault:
+        model.candidate.pass_over(fault, "gpt.loss")  # whose claim it is that there is one
+        return
     got = tensor_of(out, "logits", "forward's logits beside a loss", (*idx.shape, model.case.vocab))
     expect_close(got, logits_of(model.case, idx), atol, "a logit beside a loss", "[b, t, v]", evidence)
 
@@ -393,7 +418,7 @@ def check_gradient_is_that_of_the_loss_with_dropout(
     the loss changes by."""
     case = draw.gpt(positions)
     idx, seed = draw.tokens(case.vocab, case.batch, draw.integer(9, 20)), draw.untold(1, 2**31)
-    with presupposing("the model fails in float64"):
+    with presupposing(candidate, "the model fails in float64", "gpt.load", "gpt.loss"):
         model = RemoteGPT(candidate, case, torch.float64, dropout=0.3)
         model.run(idx, targets="alike", may_raise=True)
 
@@ -408,16 +433,20 @@ def check_gradient_is_that_of_the_loss_with_dropout(
         return float(tensor_of(run(moved), "loss", "the loss", ()))
 
     out, again = run(case.weights), run(case.weights)
-    logits = tensor_of(out, "logits", "forward's logits beside a loss", (*idx.shape, case.vocab)).double()
     loss = tensor_of(out, "loss", "the loss", ())
-    want = F.cross_entropy(logits[:, :-1].flatten(0, 1), idx[:, 1:].flatten())
-    expect_close(loss, want, rubric.tolerances.loss_float32, "the loss with dropout", evidence=evidence)
+    beside = partial(tensor_of, out, "logits", "forward's logits beside a loss", (*idx.shape, case.vocab))
+    if holds(candidate, beside, "gpt.logits"):
+        want = F.cross_entropy(beside().double()[:, :-1].flatten(0, 1), idx[:, 1:].flatten())
+        expect_close(loss, want, rubric.tolerances.loss_float32, "the loss with dropout", evidence=evidence)
     got = model.gradients_of(out)
-    if got is None or not torch.equal(loss, tensor_of(again, "loss", "the loss", ())):
-        return  # that there is a gradient is another check's; one with random numbers of its own cannot be asked
+    if got is None:
+        raise wrong("the loss with dropout has no gradient")
+    if not torch.equal(loss, tensor_of(again, "loss", "the loss", ())):
+        return  # one with random numbers of its own cannot be asked
     for name, g in got.items():
         expect_finite(g, f"the gradient by {name}")
     size = sum(float(g.double().square().sum()) for g in got.values()) ** 0.5
+    expect(math.isfinite(size), "the gradient of the loss with dropout is beyond all bounds")
     for _ in range(3):
         direction = {name: draw.normal(*w.shape) for name, w in case.weights.items()}
         slope = sum(float((got[name].double() * d).sum()) for name, d in direction.items())
@@ -475,8 +504,11 @@ def expect_gated_with_targets(dry: RemoteGPT, wet: RemoteGPT, draw: Draw, idx: T
     for gradients in (False, True):
         try:
             plain = logits(dry, False, gradients)
-        except CandidateFault:
-            return  # that there is a loss, and a gradient, is another claim
+        except CandidateFault as fault:
+            dry.candidate.pass_over(
+                fault, "gpt.loss", "gpt.logits"
+            )  # whose claims a loss, and the logits beside it, are
+            return
         beside = "with targets and gradients" if gradients else "with targets"
         what = f"an eval logit with dropout 0.3 {beside}"
         expect_close(logits(wet, False, gradients), plain, atol, what, "[b, t, v]")

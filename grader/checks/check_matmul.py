@@ -158,11 +158,7 @@ def check_2d_gradients_are_exact(candidate: Candidate, draw: Draw, rubric: Rubri
     halves = [(dtype, scale, (True, True)) for dtype, scale in (*product(HALF, (1, STEEP)), (torch.bfloat16, VAST))]
     halves += [(dtype, 1, needs) for dtype in HALF for needs in ((True, False), (False, True))]
     for dtype, scale, needs in halves:
-        try:
-            expect_half(candidate, draw, dtype, a, b, scale, needs)
-        except RaisedError:
-            if dtype is not torch.bfloat16:  # which numpy, say, does not know
-                raise
+        expect_half(candidate, draw, dtype, a, b, scale, needs)
     expect_one_of_several(candidate, draw, PLAIN[:2], rubric.tolerances.matmul_float64, evidence)
 
 
@@ -176,14 +172,17 @@ def expect_half(
     needs: tuple[bool, bool] = (True, True),
 ) -> None:
     """Demand that gradients of operands of 16 bits are such, and right for their precision."""
-    try:
-        apply(candidate, draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype))
-    except CandidateFault:
-        return  # that such are multiplied is another claim
+    known = partial(apply, candidate, draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype))
+    if not holds(candidate, known, "matmul.forward"):
+        return
     A, B, dC = draw.normal(*a, dtype=dtype), draw.normal(*b, dtype=dtype), scale * upstream(draw, a, b, dtype)
     _, *sizes = exact(A.abs(), B.abs(), dC.abs())
     atol = HALF[dtype] * max(float(size.max()) for size in sizes)
-    expect_gradients(candidate, A, B, dC, atol, {}, needs=needs)
+    try:
+        expect_gradients(candidate, A, B, dC, atol, {}, needs=needs)
+    except RaisedError:
+        if dtype is not torch.bfloat16:  # which numpy, say, does not know
+            raise
 
 
 @criterion("matmul.backward")
@@ -206,7 +205,7 @@ def check_gradients_of_any_size_are_exact(candidate: Candidate, draw: Draw, rubr
                 RELATIVE * float(exactly.abs().max()),
             )
             expect_close(got.grads[name] / scale, exactly, bound, what)
-    if holds(expect_parts, candidate, draw, atol, False):
+    if holds(candidate, partial(expect_parts, candidate, draw, atol, False), "matmul.layouts"):
         expect_parts(candidate, draw, atol, True)
     X, dC = draw.normal(5, 5), draw.normal(5, 5)
     expect_gradients(candidate, X, X, dC, atol, evidence)  # each of the two by itself
@@ -238,7 +237,8 @@ def bears_transposed(candidate: Candidate, draw: Draw, atol: float) -> bool:
     a, b = PLAIN[0]
     views: dict[str, View] = {"A": [list(a), [1, a[0]], 0], "B": [list(b), [1, b[0]], 0]}
     A, B = (draw.normal(math.prod(shape)) for shape in (a, b))
-    return holds(expect_gradients, candidate, A, B, upstream(draw, a, b), atol, {}, views)
+    demand = partial(expect_gradients, candidate, A, B, upstream(draw, a, b), atol, {}, views)
+    return holds(candidate, demand, "matmul.layouts")
 
 
 @criterion("matmul.backward")
@@ -293,7 +293,8 @@ def sound(candidate: Candidate, draw: Draw) -> Iterator[dict[str, Tensor]]:
     """Draw A, B and dC: plain matrices, and batches that have right gradients; if not, that is another claim."""
     for a, b in (PLAIN[0], BATCHED[0], BROADCAST[1]):
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
-        if (a, b) == PLAIN[0] or holds(expect_gradients, candidate, A, B, dC, AGAIN, {}):
+        demand = partial(expect_gradients, candidate, A, B, dC, AGAIN, {})
+        if (a, b) == PLAIN[0] or holds(candidate, demand, *judged_by(a, b)):
             yield {"A": A, "B": B, "dC": dC}
 
 
@@ -337,19 +338,19 @@ def check_batched_gradients_are_exact(candidate: Candidate, draw: Draw, rubric: 
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence)
     expect_one_of_several(candidate, draw, BATCHED[:2], rubric.tolerances.matmul_float64, evidence)
-    demands = [
-        (partial(expect_single, candidate, draw, rubric.tolerances.matmul_float32), BATCHED[:3]),
-        *((partial(expect_half, candidate, draw, dtype), BATCHED[:2]) for dtype in HALF),
-        (partial(expect_differentiated_again, candidate, draw), BATCHED[:1]),
+    expect_where_plain(candidate, draw, rubric, BATCHED[:3])
+
+
+def expect_where_plain(candidate: Candidate, draw: Draw, rubric: Rubric, shapes: Sequence[tuple[Shape, Shape]]) -> None:
+    """Demand of these shapes, of the first two some things only, what holds of plain matrices, where it does."""
+    demands: list[tuple[Callable[[Shape, Shape], None], str, Sequence[tuple[Shape, Shape]]]] = [
+        (partial(expect_single, candidate, draw, rubric.tolerances.matmul_float32), "matmul.backward", shapes),
+        (partial(expect_differentiated_again, candidate, draw), "matmul.gradcheck", shapes[:2]),
+        *((partial(expect_half, candidate, draw, dtype), "matmul.backward", shapes[:2]) for dtype in HALF),
     ]
-    expect_where_plain(demands)
-
-
-def expect_where_plain(demands: Sequence[tuple[Callable[[Shape, Shape], None], Sequence[tuple[Shape, Shape]]]]) -> None:
-    """Make each demand of its shapes, where it holds of plain matrices: that it does is another claim."""
-    for demand, shapes in demands:
-        if holds(demand, *PLAIN[0]):
-            for a, b in shapes:
+    for demand, of_plain, some in demands:
+        if holds(candidate, partial(demand, *PLAIN[0]), of_plain):
+            for a, b in some:
                 demand(a, b)
 
 
@@ -369,13 +370,7 @@ def check_backward_reduces_over_broadcast_axes(
     for A, B, other in ((one, draw.normal(2, 4, 5), (one, two)), (draw.normal(2, 3, 4), two, (one, two))):
         dC = upstream(draw, tuple(A.shape), tuple(B.shape))
         expect_gradients(candidate, A, B, dC, rubric.tolerances.matmul_float64, evidence, other=other)
-    expect_where_plain(
-        [
-            (partial(expect_single, candidate, draw, rubric.tolerances.matmul_float32), BROADCAST[:8]),
-            (partial(expect_differentiated_again, candidate, draw), BROADCAST[:2]),
-            *((partial(expect_half, candidate, draw, dtype), BROADCAST[:2]) for dtype in HALF),
-        ]
-    )
+    expect_where_plain(candidate, draw, rubric, BROADCAST[:8])
 
 
 def expect_single(
@@ -409,23 +404,27 @@ def check_strided_operands_and_gradients(candidate: Candidate, draw: Draw, rubri
         for needs in ((True, False), (False, True)):
             bases = {name: draw.normal(BASE) for name in together[0]}
             one_sided = partial(expect_gradients, candidate, bases["A"], bases["B"], bases["dC"], atol, needs=needs)
-            if holds(one_sided, {}, plain):  # if not, that is another claim's
+            if holds(candidate, partial(one_sided, {}, plain), *judged_by(a, b)):
                 one_sided(evidence, together[0])
 
 
 def is_right_in_order(candidate: Candidate, draw: Draw, a: Shape, b: Shape, atol: float) -> bool:
     """Tell whether batches are multiplied right in plain order, and gradients summed where they broadcast; if not, that
     is another claim's."""
-    if len(a) == len(b) == 2:
-        return True
     A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
-    try:
+
+    def demand() -> None:
         expect_close(apply(candidate, A, B).C, torch.matmul(A, B), atol, "the product")
         if a[:-2] != b[:-2] or len(a) > 3:
             expect_gradients(candidate, A, B, dC, atol, {})
-    except CandidateFault:
-        return False
-    return True
+
+    return len(a) == len(b) == 2 or holds(candidate, demand, *judged_by(a, b))
+
+
+def judged_by(a: Shape, b: Shape) -> tuple[str, ...]:
+    """Name the criteria that judge products of such operands in plain order, and their gradients."""
+    kind = "backward" if len(a) == len(b) == 2 else "batched" if a[:-2] == b[:-2] else "broadcast"
+    return "matmul.forward", f"matmul.{kind}"
 
 
 @criterion("matmul.layouts")

@@ -11,7 +11,7 @@ from torch import Tensor
 from grader.candidate import Candidate, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw
-from grader.checks.check_matmul import bears_transposed, expect_gradients, is_right_in_order, run_gradcheck
+from grader.checks.check_matmul import bears_transposed, expect_gradients, is_right_in_order, judged_by, run_gradcheck
 from grader.checks.expect import expect_close, holds
 from grader.checks.products import Shape, apply, upstream
 from grader.models import Rubric
@@ -68,7 +68,7 @@ def check_double_backward(candidate: Candidate, draw: Draw, rubric: Rubric) -> N
         A, B, dC = draw.normal(*a), draw.normal(*b), upstream(draw, a, b)
         for needs, used in (("AB", "AB"), ("AB", "A"), ("AB", "B"), ("A", "A"), ("B", "B")):
             first = partial(expect_gradients, candidate, A, B, dC, atol, {}, needs=("A" in needs, "B" in needs))
-            if not holds(first):
+            if not holds(candidate, first, *judged_by(a, b)):
                 continue
             for scale in (1, 0) if len(b) == 2 else (1,):
                 expect_second(candidate, draw, {"A": A, "B": B, "dC": scale * dC}, needs, used, atol)
@@ -76,10 +76,12 @@ def check_double_backward(candidate: Candidate, draw: Draw, rubric: Rubric) -> N
 
 def bears(candidate: Candidate, draw: Draw, inputs: list[Tensor], atol: float) -> bool:
     """Tell whether operands of this form have right gradients at all; if not, that is another claim."""
-    a, b, _ = (tuple(x.shape) for x in inputs)
+    A, B, dC = inputs
+    a, b = tuple(A.shape), tuple(B.shape)
     if len(b) == 2:
         return True
-    return is_right_in_order(candidate, draw, a, b, atol) and holds(expect_gradients, candidate, *inputs, atol, {})
+    demand = partial(expect_gradients, candidate, A, B, dC, atol, {})
+    return is_right_in_order(candidate, draw, a, b, atol) and holds(candidate, demand, *judged_by(a, b))
 
 
 def expect_second(

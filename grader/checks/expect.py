@@ -84,32 +84,36 @@ def expect_chosen(logits: Tensor, tokens: Tensor, prompt: int, tie: float, what:
 
 
 @contextmanager
-def presupposing(claim: str) -> Iterator[None]:
-    """Run what a check rests on and does not judge: where that fails, the check is not asked. What is missing is
-    missing for every check."""
+def presupposing(candidate: Candidate, what: str, *criteria: str) -> Iterator[None]:
+    """Run what a check rests on and leaves to other criteria: where that fails, the check is not asked. What is missing
+    is missing for every check."""
     try:
         yield
     except CandidateFault as fault:
         if fault.verdict is Verdict.missing:
             raise
-        pytest.skip(f"not asked, for {claim}, which is another claim")
+        candidate.pass_over(fault, *criteria)
+        pytest.skip(f"not asked, for {what}, which is another claim")
 
 
-def attempt(candidate: Candidate, demand: Callable[[], T]) -> T | None:
-    """Give what a demand gives; None where it fails and its process lives on: that it holds is another claim."""
+def attempt(candidate: Candidate, demand: Callable[[], T], *criteria: str) -> T | None:
+    """Give what a demand gives; None where it fails and its process lives on: that it holds is left to other
+    criteria."""
     try:
         return demand()
-    except CandidateFault:
-        if candidate.is_alive:
-            return None
-        raise
+    except CandidateFault as fault:
+        if not candidate.is_alive:
+            raise
+        candidate.pass_over(fault, *criteria)
+        return None
 
 
-def holds(demand: Callable[..., object], *what: Any) -> bool:
-    """Tell whether a demand holds, of plain matrices say: that it does at all is another claim."""
+def holds(candidate: Candidate, demand: Callable[[], object], *criteria: str) -> bool:
+    """Tell whether a demand holds, of plain matrices say: that it does at all is left to other criteria."""
     try:
-        demand(*what)
-    except CandidateFault:
+        demand()
+    except CandidateFault as fault:
+        candidate.pass_over(fault, *criteria)
         return False
     return True
 

@@ -217,15 +217,17 @@ def expect_unchanged(candidate: Candidate, draw: Draw, *more: tuple[Shape, Shape
     written: list[Any] = []
     # One where dC would fit as a buffer for dA; one of many numbers, some of which change by being scaled and back.
     for a, b in (PLAIN[0], ((4, 4), (4, 4)), LARGE, *more):
-        given = {"A": draw.normal(*a), "B": draw.normal(*b), "dC": upstream(draw, a, b)}
-        answer, out = candidate.call("apply", how(given, after=True), given)
-        for name, tensor in given.items():
-            kept = out.get(f"after_{name}")
-            expect(kept is not None and torch.equal(kept, tensor), f"{name} was changed in place")
-        for name in "AB":
-            kept = out.get(f"grad_{name}")
-            own = kept is not None and torch.equal(kept, torch.ones_like(given[name]))
-            expect(own, f"{name}.grad, which is autograd's to gather, was changed")
-        told = answer.get("written")
-        written += told if isinstance(told, list) else [told]
+        for needs in product((True, False), repeat=2):
+            given = {"A": draw.normal(*a), "B": draw.normal(*b)} | ({"dC": upstream(draw, a, b)} if any(needs) else {})
+            answer, out = candidate.call("apply", how(given, needs=needs, after=True), given)
+            for name, tensor in given.items():
+                for when in ("between", "after") if any(needs) else ("between",):
+                    kept = out.get(f"{when}_{name}")
+                    expect(kept is not None and torch.equal(kept, tensor), f"{name} was changed in place")
+            for name in "AB" if any(needs) else "":
+                kept = out.get(f"grad_{name}")
+                own = kept is not None and torch.equal(kept, torch.ones_like(given[name]))
+                expect(own, f"{name}.grad, which is autograd's to gather, was changed")
+            told = answer.get("written")
+            written += told if isinstance(told, list) else [told]
     return written

@@ -47,9 +47,9 @@ class RemoteGPT:
         self.dtype = dtype
         self.candidate.call("cast", {"model": self.name, "dtype": str(dtype).removeprefix("torch.")})
 
-    def move(self, by: dict[str, Tensor]) -> bool:
-        """Add to every parameter where it lies, as an optimizer does; False where some are not there by name."""
-        return self.candidate.call("move", {"model": self.name}, by)[0].get("moved") is True
+    def decay(self, factor: float) -> None:
+        """Multiply every parameter where it lies, as an optimizer with weight decay does, whatever their names."""
+        self.candidate.call("decay", {"model": self.name, "factor": factor})
 
     def kept_for_backward(self, idx: Tensor, use_cache: bool) -> Any:
         """Give how many tensors generate keeps for a backward pass, in grad mode."""

@@ -292,8 +292,7 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_dumpable(False)
-    torch.set_num_threads(1)
-    torch.set_num_interop_threads(1)
+    torch.set_num_threads(1)  # but not between operators: that can be set once, and a submission may
     child.cast_float_masks()
     gc.enable()
     gc.freeze()

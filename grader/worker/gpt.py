@@ -53,15 +53,12 @@ class Server:
         cast(self.models[args["model"]], args["dtype"])
         return {}, {}
 
-    def do_move(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
-        """Move every parameter where it lies, as an optimizer does; give whether all are there by name."""
-        parameters = dict(self.models[args["model"]].named_parameters())
-        if parameters.keys() != tensors.keys():
-            return {"moved": False}, {}
+    def do_decay(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
+        """Multiply every parameter where it lies, as an optimizer does."""
         with torch.no_grad():
-            for name, parameter in parameters.items():
-                parameter.add_(tensors[name])
-        return {"moved": True}, {}
+            for parameter in self.models[args["model"]].parameters():
+                parameter.mul_(args["factor"])
+        return {}, {}
 
     def do_before(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         return self.answers.before()

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from grader.worker.plain import Unfit, plain, strided, turned
 
@@ -15,24 +16,30 @@ NAMES = ("A", "B")
 VIEWS = {
     "view", "_unsafe_view", "transpose", "t", "permute", "expand", "detach", "alias", "as_strided", "unsqueeze",
     "squeeze", "slice", "select", "reshape", "clone", "_to_copy", "copy_", "contiguous", "empty", "empty_like",
+    "new_empty", "lift_fresh",
 }  # fmt: skip
 
 
 class CountWork(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Count the operators that compute something: neither views nor copies."""
+    """Count what is multiplied by operators known for it, and what is put out by others that compute something."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.work = 0
+        self.multiplied = 0
+        self.put_out = 0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False  # else the first operator imports torch._dynamo, for half a second and nothing
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func._schema.name.split("::")[-1] not in VIEWS:
-            self.work += 1
-        return func(*args, **(kwargs or {}))
+        out = func(*args, **(kwargs or {}))
+        if formula := flop_registry.get(func._overloadpacket):
+            self.multiplied += formula(*args, **(kwargs or {}), out_val=out) // 2
+        elif func._schema.name.split("::")[-1] not in VIEWS:
+            results = out if isinstance(out, tuple | list) else [out]
+            self.put_out += sum(x.numel() for x in results if isinstance(x, Tensor))
+        return out
 
 
 def shifted(x: Tensor, by: float, middle: float) -> Tensor:
@@ -104,6 +111,9 @@ class Server:
         other = self.function.apply(*others) if others else None
         out = {"C": plain(C, "MatMul.apply(A, B)")}
         answer: dict[str, Any] = {"requires_grad": C.requires_grad}
+        if args["after"]:  # forward alone; backward might put back what it changed
+            out |= {"between_" + name: plain(tensor, name) for name, tensor in given.items()}
+            answer["written"] = [name for name, tensor in given.items() if tensor._version != versions[name]]
         if "dC" not in given:
             return answer, out
         if C.grad_fn is None:
@@ -125,8 +135,8 @@ class Server:
         for name, gradient in zip([n for n, need in zip(NAMES, needs, strict=True) if need], gradients, strict=True):
             if gradient is not None:
                 out["d" + name] = plain(gradient, f"the gradient of {name}")
-        answer["written"] = [name for name, tensor in given.items() if tensor._version != versions[name]]
         if args["after"]:
+            answer["written"] = [name for name, tensor in given.items() if tensor._version != versions[name]]
             out |= {"after_" + name: plain(tensor, name) for name, tensor in given.items()}
             out |= {f"grad_{n}": plain(x.grad, f"{n}.grad") for n, x in zip(NAMES, operands, strict=True)}
         return answer, out
@@ -233,9 +243,7 @@ class Server:
             operands[args["which"]].add_(1)
         try:
             gradients = differentiate(C, list(wanted.values()), tensors["dC"])
-        except RuntimeError as error:
-            if "inplace" not in str(error):  # a saved tensor's version check, or that of a view of one
-                raise
+        except Exception:  # a saved tensor's version check, or backward's own words for it
             return {"noticed": True}, {}
         out = {f"d{n}": plain(g, n) for n, g in zip(wanted, gradients, strict=True) if g is not None}
         return {"noticed": False}, out
@@ -252,7 +260,8 @@ class Server:
 
         with torch.no_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x), CountWork() as count:
             raw = self.raw_gradients(C.grad_fn, tensors["dC"])
-        return {"work": count.work, "none": [g is None for g in raw], "inside": bool(kept)}, {}
+        none = [g is None for g in raw]
+        return {"work": [count.multiplied, count.put_out], "none": none, "inside": bool(kept)}, {}
 
     def do_put(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
         """Keep operands for timing."""

@@ -31,9 +31,9 @@ def bare(value: Any, what: str) -> torch.Tensor:
     if not isinstance(value, torch.Tensor):
         raise Unfit(f"{what} is a {type(value).__name__}, not a tensor")
     with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():
-        tensor = value.detach()
+        tensor = torch.Tensor.detach(value)  # a subclass may have one that copies
         if type(tensor) is not torch.Tensor:
-            tensor = tensor.as_subclass(torch.Tensor)
+            tensor = torch.Tensor.as_subclass(tensor, torch.Tensor)
         if tensor.layout != torch.strided:
             raise Unfit(f"{what} has layout {tensor.layout}, not torch.strided")
         return tensor
