@@ -241,13 +241,16 @@ def check_chunked_decode_equals_forward(
 def check_cached_generation_equals_uncached(
     candidate: Candidate, draw: Draw, once: Once, rubric: Rubric, positions: str
 ) -> None:
-    """generate gives the same tokens with and without the cache, for many tokens too, also where the window slides."""
+    """generate gives the same tokens with and without the cache, and where neither is asked for; for many tokens too,
+    also where the window slides."""
     case = draw.gpt(positions, block_size=17)
     model = live_model(candidate, draw, once, case)
     own_logits(model, *draw.alike(case.vocab, case.batch, draw.integer(8, 16)), rubric.tolerances.logits_float32)
     for length, new in ((5, 12), (13, 2 * case.block), (21, 5), (1, 3), (5, 1), (6, 0)):
         expect_same_with_cache(model, draw, draw.tokens(case.vocab, case.batch, length), new)
     again = draw.tokens(case.vocab, 2, 7)
+    by_default, cached = (model.generate(again, 6, use_cache=use_cache).tokens for use_cache in (None, True))
+    expect_same_choice(model, by_default, cached)
     for _ in range(2):  # the same prompt, with other weights
         expect_same_with_cache(model, draw, again, 6)
         model.load(draw.weights(case.config))
@@ -530,12 +533,13 @@ def expect_models_apart(candidate: Candidate, draw: Draw, case: GPTCase, atol: f
 
 
 def use_otherwise(model: RemoteGPT, idx: Tensor) -> bool:
-    """Run a pass and generate with and without a cache, whatever comes of it; give whether the process lives on."""
+    """Generate with and without a cache and run a pass, in eval mode again, whatever comes of it; give whether the
+    process lives on."""
     generate = partial(model.generate, idx, 2, may_raise=True)
     for demand, judged_by in (
-        (partial(model.run, idx, may_raise=True), "gpt.logits"),
         (partial(generate, use_cache=False), "gpt.greedy"),
         (partial(generate, use_cache=True), "cache.generate"),
+        (partial(model.run, idx, may_raise=True), "gpt.logits"),
     ):
         if not holds(model.candidate, demand, judged_by):
             break

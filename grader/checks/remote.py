@@ -164,13 +164,13 @@ class RemoteGPT:
         idx: Tensor,
         new: int,
         *,
-        use_cache: bool,
+        use_cache: bool | None,
         mode: str = "eval",
         grad_mode: bool = True,
         strict_dtype: bool = False,
         may_raise: bool = False,
     ) -> Generated:
-        """idx [B, T] -> tokens [B, T + new]"""
+        """idx [B, T] -> tokens [B, T + new]; use_cache None leaves it to the submission's default."""
         args = {"model": self.name, "max_new_tokens": new, "use_cache": use_cache, "mode": mode, "grad_mode": grad_mode}
         answer, out = self.candidate.call("generate", args, {"idx": idx}, may_raise=may_raise)
         tokens = out.get("tokens")

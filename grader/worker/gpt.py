@@ -150,7 +150,8 @@ class Server:
         before = [module.training for module in modules]
         prompt = tensors["idx"].clone()
         with torch.set_grad_enabled(args["grad_mode"]):
-            tokens = model.generate(tensors["idx"], args["max_new_tokens"], use_cache=args["use_cache"])
+            how = {} if args["use_cache"] is None else {"use_cache": args["use_cache"]}
+            tokens = model.generate(tensors["idx"], args["max_new_tokens"], **how)
             grad_mode, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
         after = [module.training for module in modules]
         moved = sum(a != b for a, b in zip(before, after, strict=True))
