@@ -3,6 +3,8 @@
 Letters in shape comments: B batch, T time (queries), S time (keys), C width, H heads, d = C / H, V vocabulary.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 

@@ -24,8 +24,13 @@ IDLE = (
 
 def disguise(source: str, rng: random.Random) -> str:
     """Rename what no test may use, and every local; leave out comments and docstrings; put in lines that do nothing,
-    and name what is returned."""
+    and name what is returned.
+
+    Annotations are not put off: a dataclass would look for its module then, which a test that loads a file by itself
+    need not have put where it looks.
+    """
     tree = ast.parse(source)
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.ImportFrom) and node.module == "__future__")]
     for function in _outermost(tree):
         own = _stored(function) - _parameters(function)
         _rename(function, {name: _name(rng) for name in sorted(own)})
