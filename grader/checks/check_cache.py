@@ -536,12 +536,12 @@ def use_otherwise(model: RemoteGPT, idx: Tensor) -> bool:
     """Generate with and without a cache and run a pass, in eval mode again, whatever comes of it; give whether the
     process lives on."""
     generate = partial(model.generate, idx, 2, may_raise=True)
-    for demand, judged_by in (
-        (partial(generate, use_cache=False), "gpt.greedy"),
-        (partial(generate, use_cache=True), "cache.generate"),
-        (partial(model.run, idx, may_raise=True), "gpt.logits"),
+    for demand in (
+        partial(generate, use_cache=False),
+        partial(generate, use_cache=True),
+        partial(model.run, idx, may_raise=True),
     ):
-        if not holds(model.candidate, demand, judged_by):
+        if not holds(model.candidate, demand, "gpt.logits", "gpt.greedy", "cache.generate"):
             break
     return model.candidate.is_alive
 

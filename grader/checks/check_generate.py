@@ -73,7 +73,7 @@ def expect_no_graph(model: RemoteGPT, idx: Tensor, use_cache: bool) -> None:
 def expect_nothing_restores(model: RemoteGPT, idx: Tensor, use_cache: bool) -> None:
     """Demand that generate of no tokens leaves modes alone, where it works."""
     nothing = partial(model.generate, idx, 0, use_cache=use_cache, may_raise=True)
-    if holds(model.candidate, nothing, "cache.generate" if use_cache else "gpt.greedy"):
+    if holds(model.candidate, nothing, "gpt.greedy", *["cache.generate"] * use_cache):
         expect_restored(model.generate(idx, 0, use_cache=use_cache, mode="train"), "generate of 0 tokens")
 
 
@@ -92,7 +92,7 @@ def check_generate_leaves_a_model_that_can_be_trained(candidate: Candidate, draw
         except CandidateFault as fault:
             if not use_cache or not candidate.is_alive:
                 raise
-            candidate.pass_over(fault, "cache.generate")
+            candidate.pass_over(fault, "gpt.greedy", "cache.generate")
             return
         got = model.gradients(idx)
         if want is None or got is None:
@@ -133,7 +133,7 @@ def check_cached_generate_is_deterministic_and_restores_modes(candidate: Candida
         model = RemoteGPT(candidate, case, dropout=0.5)
         return model.generate(idx, new, use_cache=True, mode=mode, grad_mode=grad_mode, may_raise=may_raise)
 
-    with presupposing(candidate, "generation with a cache fails", "cache.generate"):
+    with presupposing(candidate, "generation with a cache fails", "gpt.greedy", "cache.generate"):
         runs = {"eval": made("eval", may_raise=True)}
     runs |= {mode: made(mode, grad_mode=mode != "train") for mode in ("train", "mixed", "inner")}
     for mode, run in runs.items():
@@ -154,7 +154,7 @@ def expect_calm_where_it_slides(candidate: Candidate, draw: Draw, positions: str
     candidate.seed = draw.untold(1, 2**31)
     model = RemoteGPT(candidate, case, dropout=0.5)
     slides = partial(model.generate, idx, 6, use_cache=use_cache, may_raise=True)
-    calm = attempt(candidate, slides, "gpt.window", *["cache.generate"] * use_cache)
+    calm = attempt(candidate, slides, "gpt.greedy", "gpt.window", *["cache.generate"] * use_cache)
     if calm is None:
         return
     expect_restored(calm, "generate past block_size from eval mode")

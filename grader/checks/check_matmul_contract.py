@@ -12,14 +12,24 @@ from torch import Tensor
 from grader.candidate import Candidate, CandidateFault, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw
-from grader.checks.check_matmul import judged_by
 from grader.checks.expect import expect, expect_close, holds, wrong
-from grader.checks.products import BATCHED, BROADCAST, EMPTY, PLAIN, Shape, apply, exact, expect_unchanged, upstream
+from grader.checks.products import (
+    BATCHED,
+    BROADCAST,
+    EMPTY,
+    PLAIN,
+    Shape,
+    apply,
+    exact,
+    expect_unchanged,
+    judged_by,
+    upstream,
+)
 from grader.models import Evidence, Rubric
 
 UNUSUAL: list[tuple[Shape, Shape]] = [
     ((1, 4), (4, 5)), ((3, 1), (1, 5)), ((3, 4), (4, 1)), ((4, 4), (4, 4)), ((2, 1, 4), (2, 4, 5)), ((2, 4, 4), (4, 4)),
-    *EMPTY[:3], ((2, 3, 0), (2, 0, 4)),
+    *EMPTY[:3], ((2, 3, 0), (2, 0, 4)), ((0, 2, 3), (0, 3, 4)), ((0, 2, 3), (3, 4)),
 ]  # fmt: skip
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from grader.candidate import Candidate, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import Draw
-from grader.checks.check_matmul import bears_transposed, expect_gradients, is_right_in_order, judged_by, run_gradcheck
+from grader.checks.check_matmul import bears_transposed, expect_gradients, is_right_in_order, run_gradcheck
 from grader.checks.expect import expect_close, holds
-from grader.checks.products import Shape, apply, upstream
+from grader.checks.products import Shape, apply, judged_by, upstream
 from grader.models import Rubric
 
 GRADCHECKED: list[tuple[Shape, Shape, bool]] = [  # whether transposed in memory
