@@ -250,6 +250,8 @@ def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw,
     model = RemoteGPT(candidate, case)
     got = model.generate(idx, 26, use_cache=False, strict_dtype=True).tokens
     expect_tokens(got, want, "greedy generation")
+    got = model.generate(idx[:1], 26, use_cache=False, strict_dtype=True).tokens  # what ends a text ends none by itself
+    expect_tokens(got, want[:1], "greedy generation of one row")
     faint = replace(case, weights=case.weights | {"head.weight": FAINT * case.weights["head.weight"]})
     got = RemoteGPT(candidate, faint).generate(idx, 26, use_cache=False, strict_dtype=True).tokens
     expect_tokens(got, want, "greedy generation from logits that are near each other")
