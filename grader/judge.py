@@ -235,20 +235,20 @@ def settled(
 ) -> dict[str, list[CheckResult]]:
     """Count what a check left to other criteria, where these found nothing wrong: else who fails only when a check
     asks what it rests on would be asked nothing."""
-    fine = (Verdict.accepted, Verdict.not_applicable)
     held = {
         criterion
         for criterion, checks in results.items()
-        if all(check.verdict in fine for check in checks) and any(check.verdict is fine[0] for check in checks)
+        if all(check.verdict.is_fine for check in checks) and any(c.verdict is Verdict.accepted for c in checks)
     }
 
     def counted(criterion: str, check: CheckResult) -> CheckResult:
-        for left in passed_over.get((criterion, check.id), ()) if check.verdict in fine else ():
-            if held.issuperset(left.criteria):
-                hold = "hold" if len(left.criteria) > 1 else "holds"
-                said = f"{left.fault.message}; {', '.join(left.criteria)} {hold} elsewhere, so it counts here"
-                evidence = fit(check.evidence | left.fault.evidence)
-                return check.model_copy(update={"verdict": left.fault.verdict, "message": said, "evidence": evidence})
-        return check
+        left = (one for one in passed_over.get((criterion, check.id), ()) if held.issuperset(one.criteria))
+        first = next(left, None)
+        if first is None or not check.verdict.is_fine:
+            return check
+        hold = "hold" if len(first.criteria) > 1 else "holds"
+        said = f"{first.fault.message}; {', '.join(first.criteria)} {hold} elsewhere, so it counts here"
+        evidence = fit(check.evidence | first.fault.evidence)
+        return check.model_copy(update={"verdict": first.fault.verdict, "message": said, "evidence": evidence})
 
     return {criterion: [counted(criterion, check) for check in checks] for criterion, checks in results.items()}

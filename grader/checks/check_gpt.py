@@ -505,9 +505,7 @@ def expect_gated_with_targets(dry: RemoteGPT, wet: RemoteGPT, draw: Draw, idx: T
         try:
             plain = logits(dry, False, gradients)
         except CandidateFault as fault:
-            dry.candidate.pass_over(
-                fault, "gpt.loss", "gpt.logits"
-            )  # whose claims a loss, and the logits beside it, are
+            dry.candidate.pass_over(fault, "gpt.loss", "gpt.logits")  # which judge a loss, and the logits beside it
             return
         beside = "with targets and gradients" if gradients else "with targets"
         what = f"an eval logit with dropout 0.3 {beside}"
