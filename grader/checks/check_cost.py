@@ -14,8 +14,8 @@ from torch import Tensor
 from grader.candidate import Candidate, CandidateFault, RaisedError, tensor_of
 from grader.checks import criterion
 from grader.checks.cases import LONGEST, Draw, GPTCase
-from grader.checks.check_cache import TIE, expect_depends_on
-from grader.checks.expect import expect, expect_chosen, expect_close
+from grader.checks.check_cache import expect_depends_on, expect_own_choice
+from grader.checks.expect import expect, expect_close
 from grader.checks.products import Shape, upstream
 from grader.checks.remote import RemoteGPT
 from grader.checks.timing import FAR, Clock, expect_not_asleep, expect_ratio_below, expect_ratios_below
@@ -234,7 +234,7 @@ def check_cached_generation_is_linear(
     atol = rubric.tolerances.logits_float32
     for timed, prompt, tokens, known in made:  # of several rows the first: that rows do not mix is another claim
         own = judges[timed].forward(tokens[:1, :-1])
-        expect_chosen(own, tokens[:1], prompt, TIE, "timed generation")
+        expect_own_choice(judges[timed], draw, own, tokens, prompt, "timed generation")
         expect_no_other_model(candidate, draw, timed.case, own, known[:1], atol, verdict_of)
 
 

@@ -182,7 +182,7 @@ def exact(A: Tensor, B: Tensor, dC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def layouts(size: Shape) -> Iterator[View]:
     """Lay a tensor out in the usual ways: in order, transposed, with gaps, axes in reverse, all or the batch's alone,
-    as columns or rows of a wider tensor, expanded along each axis, or along all."""
+    as columns or rows of a wider tensor, expanded along each axis, within each matrix, over the batch, or along all."""
 
     def in_order(axes: Sequence[int]) -> list[int]:
         strides, step = [0] * len(size), 1
@@ -201,9 +201,10 @@ def layouts(size: Shape) -> Iterator[View]:
     for rows, columns in ((0, 2), (1, 0)):  # that are left out behind each matrix, and behind each of its rows
         wide = [*size[:-2], size[-2] + rows, size[-1] + columns]
         yield [list(size), [math.prod(wide[axis + 1 :]) for axis in range(len(size))], 0]
-    yield [list(size), [0] * len(size), 0]
-    for axis in range(len(size)):
-        yield [list(size), [0 if i == axis else stride for i, stride in enumerate(plain)], 0]
+    every = tuple(range(len(size)))
+    for axes in dict.fromkeys([every, *((axis,) for axis in every), (row, column), tuple(batch)]):
+        if axes:
+            yield [list(size), [0 if axis in axes else stride for axis, stride in enumerate(plain)], 0]
 
 
 def judged_by(a: Shape, b: Shape) -> tuple[str, ...]:
