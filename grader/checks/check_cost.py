@@ -245,6 +245,7 @@ def check_time_is_near_torchs_own(candidate: Candidate, draw: Draw, rubric: Rubr
     products: list[tuple[Shape, Shape, torch.dtype]] = [
         ((m, k), (k, n), torch.float32),
         ((4, p, q), (4, q, r), torch.float32),
+        ((4, p, q), (q, r), torch.float32),
         ((s, t), (t, u), torch.float64),
     ]
     operands = [

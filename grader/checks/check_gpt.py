@@ -436,6 +436,8 @@ def check_gradient_is_that_of_the_loss_with_dropout(
     loss = tensor_of(out, "loss", "the loss", ())
     beside = partial(tensor_of, out, "logits", "forward's logits beside a loss", (*idx.shape, case.vocab))
     if holds(candidate, beside, "gpt.logits"):
+        with presupposing(candidate, "a train pass with dropout gives no numbers", "gpt.mode"):
+            expect_finite(beside(), "the logits of a train pass with dropout")
         want = F.cross_entropy(beside().double()[:, :-1].flatten(0, 1), idx[:, 1:].flatten())
         expect_close(loss, want, rubric.tolerances.loss_float32, "the loss with dropout", evidence=evidence)
     got = model.gradients_of(out)

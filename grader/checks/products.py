@@ -49,7 +49,7 @@ BATCHED: list[tuple[Shape, Shape]] = [
 ]
 # Every way in which sizes are one, or equal to each other and to the batch's.
 SMALL: list[tuple[Shape, Shape]] = [((m, k), (k, n)) for m, k, n in product((1, 2, 3), repeat=3)]
-SMALL_BATCHED: list[tuple[Shape, Shape]] = [((b, *a), (b, *c)) for b in (2, 3) for a, c in SMALL]
+SMALL_BATCHED: list[tuple[Shape, Shape]] = [((b, *a), (b, *c)) for b in (1, 2, 3) for a, c in SMALL]
 # Every way in which sizes are one, the batch's included: where axes get lost.
 ONES: list[tuple[Shape, Shape]] = [
     ((*batch, m, k), (*batch, k, n)) for batch in ((), (1,), (2,)) for m, k, n in product((1, 3), repeat=3)
