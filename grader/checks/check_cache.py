@@ -280,11 +280,22 @@ def expect_same_with_cache(model: RemoteGPT, draw: Draw, idx: Tensor, new: int) 
         if not others or not model.candidate.is_alive:
             raise
         model.candidate.pass_over(fault, "gpt.greedy", "gpt.window")
+        demand = partial(model.generate, idx, new, use_cache=True, may_raise=True)
+        if cached := attempt(model.candidate, demand, "gpt.greedy", "gpt.window"):
+            expect_best_in_window(model, cached.tokens, idx.size(1))
         return
     model.candidate.seed = draw.untold(1, 2**31)  # what is drawn at random must not agree by chance
     cached = model.generate(idx, new, use_cache=True)
     expect(cached.dtype == uncached.dtype, f"tokens are {cached.dtype} with the cache and {uncached.dtype} without")
     expect_same_choice(model, cached.tokens, uncached.tokens)
+
+
+def expect_best_in_window(model: RemoteGPT, tokens: Tensor, prompt: int) -> None:
+    """Demand that each of tokens [B, T] after the prompt is the best by the submission's own forward over the window
+    before it."""
+    for at in range(prompt, tokens.size(1)):
+        seen = tokens[:, max(0, at - model.case.block) : at + 1]
+        expect_chosen(own_logits(model, seen[:, :-1]), seen, seen.size(1) - 1, TIE, "generation with the cache alone")
 
 
 def expect_own_choice(model: RemoteGPT, draw: Draw, logits: Tensor, tokens: Tensor, prompt: int, what: str) -> None:

@@ -281,10 +281,12 @@ def check_fresh_model_decodes_as_the_reference(candidate: Candidate, draw: Draw,
 @criterion("gpt.window")
 @both_schemes
 def check_window_slides_past_block_size(candidate: Candidate, draw: Draw, positions: str) -> None:
-    """Past block_size each step sees the last block_size tokens, positions counted from 0 in that window."""
+    """Past block_size each step sees the last block_size tokens, positions counted from 0 in that window; with the
+    cache, too."""
     block = draw.integer(33, 130)
+    slides = []
     # One prompt that fills the window on the way, one that is longer than it, the shortest window, and a long one.
-    for length, new, size in ((9, 13, 11), (15, 13, 11), (2, 4, 1), (block - 2, 6, block)):
+    for length, new, size in ((9, 17, 11), (15, 13, 11), (2, 4, 1), (block - 2, 6, block)):
         case, idx, want = without_ties(draw, positions, length=length, new=new, block_size=size)
         model, what = RemoteGPT(candidate, case), f"generation past block_size {size} from {length} tokens"
         expect_tokens(model.generate(idx, new, use_cache=False).tokens, want, what)
@@ -293,6 +295,17 @@ def check_window_slides_past_block_size(candidate: Candidate, draw: Draw, positi
         times = draw.integer(3, 8)
         for some, wanted in ((idx[:1], want[:1]), (idx.repeat(times, 1), want.repeat(times, 1))):
             expect_tokens(model.generate(some, new, use_cache=False).tokens, wanted, f"{len(some)} rows of {what}")
+        slides.append((case, idx, want, f"with the cache {what}"))
+    fits = without_ties(draw, positions, length=4, new=7, block_size=11)
+    if holds(candidate, partial(expect_cached, candidate, *fits, "cached generation"), "cache.generate"):
+        for slide in slides:
+            expect_cached(candidate, *slide)
+
+
+def expect_cached(candidate: Candidate, case: GPTCase, idx: Tensor, want: Tensor, what: str) -> None:
+    """Demand that generation with the cache goes on after idx [B, T] as wanted [B, T + new]."""
+    got = RemoteGPT(candidate, case).generate(idx, want.size(1) - idx.size(1), use_cache=True)
+    expect_tokens(got.tokens, want, what)
 
 
 def without_ties(draw: Draw, positions: str, length: int, new: int, **changes: Any) -> tuple[GPTCase, Tensor, Tensor]:
