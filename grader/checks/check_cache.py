@@ -493,11 +493,11 @@ def check_rows_and_generations_do_not_mix(
     first, second, third, fourth = (draw.tokens(case.vocab, rows, length) for rows in (3, 3, 3, 2))
     first[:, prompt:] = first[:1, prompt:]  # the same tokens in each row
     second[:, prompt:] = first[:, prompt:]  # the same tokens after another prefix
+    second[:, prompt - 1] = second[0, prompt - 1]  # which ends alike in each row
     third[:, :prompt] = first[:, :prompt]  # other tokens after the same prefix
     fourth[1, :prompt] = fourth[0, :prompt]  # which two rows have in common
     fifth = draw.tokens(case.vocab, 2, draw.integer(6, prompt))  # of another length, begun while the others go on
     fifth[1, 0] = fifth[0, 0]  # rows that begin alike
-    second[:, prompt - 1] = second[0, prompt - 1]  # and some whose prompts end alike
     every = {"one": first, "two": second, "three": third, "four": fourth}
     for name, idx in every.items():
         model.fill(idx[:, :prompt], name)
