@@ -297,17 +297,19 @@ def check_window_slides_past_block_size(candidate: Candidate, draw: Draw, positi
             expect_tokens(model.generate(some, new, use_cache=False).tokens, wanted, f"{len(some)} rows of {what}")
         slides.append((case, idx, want, f"with the cache {what}"))
     fits = without_ties(draw, positions, length=4, new=7, block_size=11)
-    if holds(candidate, partial(expect_decoded, candidate, *fits), "cache.prefill", "cache.decode", "cache.generate"):
+    others = ("gpt.logits", "gpt.greedy", "cache.prefill", "cache.decode", "cache.generate")
+    if holds(candidate, partial(expect_decoded, candidate, *fits), *others):
         for slide in slides:
             expect_cached(candidate, *slide)
 
 
 def expect_decoded(candidate: Candidate, case: GPTCase, idx: Tensor, want: Tensor) -> None:
-    """Demand that a cache works within the block: as tokens wanted [B, T + new] after idx [B, T], and as logits, where
-    a mistake shows that tokens may not tell."""
+    """Demand that a cache works within the block: as tokens wanted [B, T + new] after idx [B, T], and as the logits of
+    the submission's own forward, where a mistake shows that tokens may not tell."""
     expect_cached(candidate, case, idx, want, "cached generation")
-    got = RemoteGPT(candidate, case).decode_in_chunks(want, [idx.size(1)] + [1] * (want.size(1) - idx.size(1)))
-    expect_close(got, logits_of(case, want)[:, idx.size(1) :], STEADY, "a decoded logit")
+    model, prompt = RemoteGPT(candidate, case), idx.size(1)
+    got = model.decode_in_chunks(want, [prompt] + [1] * (want.size(1) - prompt))
+    expect_close(got, model.forward(want)[:, prompt:], STEADY, "a decoded logit")
 
 
 def expect_cached(candidate: Candidate, case: GPTCase, idx: Tensor, want: Tensor, what: str) -> None:
