@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from grader.archive import unpack
 from grader.errors import HarnessError, UsageError
@@ -25,7 +24,6 @@ from grader.models import KIT_ID, Limits
 class Snapshot:
     """A submission as it was when it was read."""
 
-    name: str
     files: dict[str, bytes]  # posix path relative to the submission -> content
     refused: dict[str, str]  # path, made printable -> why it did not come in
     digest: str  # sha256:... of names and bytes
@@ -34,7 +32,7 @@ class Snapshot:
 
 def check(path: Path) -> None:
     """Say whether path can be a submission at all, without reading it. Raises UsageError."""
-    os.close(_open(Path(path)))
+    os.close(_open(path))
 
 
 def read(path: Path, limits: Limits) -> Snapshot:
@@ -42,13 +40,11 @@ def read(path: Path, limits: Limits) -> Snapshot:
 
     Raises: UsageError where there is no such thing, Rejected where it may not come in as a whole.
     """
-    path = Path(path)
     intake = Intake(limits)
     fd = _open(path)
-    is_folder = stat.S_ISDIR(os.fstat(fd).st_mode)
     try:
         with _disk_faults():
-            if is_folder:
+            if stat.S_ISDIR(os.fstat(fd).st_mode):
                 _walk(fd, (), intake)
             else:
                 with os.fdopen(os.dup(fd), "rb") as file:
@@ -56,7 +52,6 @@ def read(path: Path, limits: Limits) -> Snapshot:
     finally:
         os.close(fd)
     return Snapshot(
-        name=path.name if is_folder else path.stem,
         files=dict(sorted(intake.files.items())),
         refused=intake.refused,
         digest=digest(intake.files),
@@ -177,16 +172,12 @@ def digest(files: dict[str, bytes]) -> str:
     return f"sha256:{total.hexdigest()}"
 
 
-def declared(files: dict[str, bytes]) -> dict[str, Any] | None:
-    """Give submission.toml as data: empty where there is none, None where it cannot be read."""
+def _kit(files: dict[str, bytes]) -> str | None:
+    """Give the kit that submission.toml names; None where it names none, or cannot be read."""
     try:
-        return read_toml(files.get("submission.toml", b""))
+        kit = read_toml(files.get("submission.toml", b"")).get("kit")
     except ValueError:
         return None
-
-
-def _kit(files: dict[str, bytes]) -> str | None:
-    kit = (declared(files) or {}).get("kit")
     return kit if isinstance(kit, str) and re.fullmatch(KIT_ID, kit) else None
 
 

@@ -19,11 +19,11 @@ from grader.admin import app
 from grader.cli import run
 from grader.errors import UsageError
 from grader.fixtures import Positions
+from grader.intake import read_toml
 from grader.kit import choice, cuts, keys, probe, starter
 from grader.kit.bugs import load_bugs
 from grader.models import BUG_CLASSES
 from grader.project import REFERENCE
-from grader.submission import declared
 
 SCHEMES: tuple[Positions, ...] = ("learned", "rope")
 PARTS = ("minigpt.py", "matmul.py", "scan.py")
@@ -135,7 +135,7 @@ def test_submission_toml_is_ready_for_a_diagnosis(kit: starter.Kit) -> None:
     assert tomllib.loads(source) == {"kit": kit.key.kit}
     example = tomllib.loads(source[source.index("# [[") :].replace("# ", ""))
     assert list(example["diagnosis"][0]) == ["bug", "where", "test"]
-    assert declared({"submission.toml": source.encode()}) == {"kit": kit.key.kit}
+    assert read_toml(source.encode()) == {"kit": kit.key.kit}
 
 
 def test_requirements_are_the_graders_versions() -> None:
