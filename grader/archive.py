@@ -10,12 +10,12 @@ from typing import BinaryIO
 from grader.errors import GraderError, HarnessError, Rejected
 from grader.intake import (
     DISK_FAULTS,
-    LEFT_OUT,
     LEFT_OUT_REASON,
     MIB,
     VENV_MARK,
     VENV_REASON,
     Intake,
+    is_left_out,
     name_fault,
     printable,
     tidy_order,
@@ -79,7 +79,7 @@ def _tree(archive: zipfile.ZipFile, intake: Intake) -> dict[str, Node]:
         # Deeper than this is over the cap, under a top folder or not, and need not be built.
         for depth, part in enumerate(parts[: intake.levels + 2]):
             last = depth == len(parts) - 1
-            reason = LEFT_OUT_REASON if _is_left_out(part) else VENV_REASON if parts[: depth + 1] in venvs else None
+            reason = LEFT_OUT_REASON if is_left_out(part) else VENV_REASON if parts[: depth + 1] in venvs else None
             if reason is not None:
                 folder[part] = reason
                 break
@@ -104,10 +104,6 @@ def _parts(member: zipfile.ZipInfo) -> tuple[str, ...]:
         name = name.replace("\\", "/")  # some archivers on Windows
     parts = tuple(part for part in name.removesuffix("/").split("/") if part != ".")
     return parts if parts and "" not in parts and ".." not in parts else (name or "/",)
-
-
-def _is_left_out(name: str) -> bool:
-    return name in LEFT_OUT or name.endswith((".pyc", ".pyo"))
 
 
 def _root(tree: dict[str, Node]) -> dict[str, Node]:

@@ -152,6 +152,11 @@ def read_toml(source: bytes) -> dict[str, Any]:
         raise ValueError(str(error)) from None
 
 
+def is_left_out(name: str) -> bool:
+    """Whether a file or folder of this name is one that tools leave beside a submission."""
+    return name in LEFT_OUT or name.endswith((".pyc", ".pyo"))
+
+
 def tidy_order(name: str) -> tuple[bool, str]:
     """Sort key: lower-case names first, so that `minigpt.py` comes in rather than a `MiniGPT.py` beside it."""
     return name != name.casefold(), name

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from grader.archive import unpack
 from grader.errors import HarnessError, UsageError
-from grader.intake import DISK_FAULTS, LEFT_OUT, MIB, VENV_MARK, VENV_REASON, Intake, read_toml, tidy_order
+from grader.intake import DISK_FAULTS, MIB, VENV_MARK, VENV_REASON, Intake, is_left_out, read_toml, tidy_order
 from grader.models import KIT_ID, Limits
 
 
@@ -91,7 +91,7 @@ def _walk(fd: int, parts: tuple[str, ...], intake: Intake) -> None:
         return
     for name in sorted(names, key=tidy_order):
         here = (*parts, name)
-        if name in LEFT_OUT or name.endswith((".pyc", ".pyo")):
+        if is_left_out(name):
             intake.leave_out(here)
             continue
         try:
