@@ -34,9 +34,8 @@ class Checkpoint:
     config: dict[str, Any]  # the keywords of GPTConfig
     weights: dict[str, Tensor]  # float32
     characters: str  # the vocabulary: token i is character i
-    prompts: tuple[
-        Prompt, ...
-    ]  # by length; some share theirs, to be generated as one batch; the last goes past block_size
+    # By length; some share theirs, to be generated as one batch; the last goes past block_size.
+    prompts: tuple[Prompt, ...]
 
     def encode(self, text: str) -> list[int]:
         """Give the tokens of text. Raises ValueError for a character outside the vocabulary."""

@@ -93,9 +93,7 @@ class Intake:
     def count_packed(self, size_bytes: int) -> None:
         """Count bytes to be unpacked, which cost time even where nothing comes out of them. Raises Rejected."""
         self._packed_bytes += size_bytes
-        if (
-            self._packed_bytes > 2 * self._total_bytes + MIB
-        ):  # deflate adds less than a hundredth to what it cannot pack
+        if self._packed_bytes > 2 * self._total_bytes + MIB:  # deflate adds under a hundredth to what it cannot pack
             raise Rejected("its members are packed into many times what they hold")
 
     def reject_many(self) -> None:

@@ -41,20 +41,11 @@ exec "$@"
 INSIDE_PRLIMIT = "/opt/prlimit"
 # What container engines hide, and what else only root may read.
 MASKED_PROC = (
-    *("acpi", "asound", "config.gz", "driver", "dynamic_debug", "fs", "interrupts", "iomem", "ioports", "kallsyms"),
-    *("kcore", "key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "modules"),
-    *(
-        "pagetypeinfo",
-        "partitions",
-        "sched_debug",
-        "schedstat",
-        "scsi",
-        "slabinfo",
-        "timer_list",
-        "timer_stats",
-        "vmallocinfo",
-    ),
-)
+    "acpi", "asound", "config.gz", "driver", "dynamic_debug", "fs", "interrupts", "iomem", "ioports", "kallsyms",
+    "kcore", "key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "modules",
+    "pagetypeinfo", "partitions", "sched_debug", "schedstat", "scsi", "slabinfo", "timer_list", "timer_stats",
+    "vmallocinfo",
+)  # fmt: skip
 
 # bwrap's --die-with-parent follows the thread that started it, not the process. This one lives as long as we do.
 _starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-starter")
