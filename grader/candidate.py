@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from grader import wire
@@ -78,9 +78,6 @@ class _Reply(_Strict):
     unfit: str | None = None
     too_large: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     combine: Literal[True] | None = None
-
-
-_REPLY = TypeAdapter(_Reply)
 
 
 class RaisedError(CandidateFault):
@@ -404,7 +401,7 @@ class Candidate:
 
     def _parse(self, message: wire.Message, call_id: str) -> _Reply:
         try:
-            reply = _REPLY.validate_python(message.header)
+            reply = _Reply.model_validate(message.header)
         except ValidationError as error:
             if error.error_count() > FAULTS:  # of a hundred thousand unknown keys, say: to write them down takes long
                 raise wire.WireError(f"{error.error_count():,} fields are not those of a reply") from None
