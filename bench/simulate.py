@@ -32,7 +32,6 @@ class Result:
     mean: float
     median: float
     p95: float
-    p99: float
     longest: float
     peak_use: float  # of the slots, over the last day
 
@@ -69,7 +68,7 @@ def simulate(arrivals: Sequence[float], service: Sequence[float], slots: int) ->
         return found[min(len(found) - 1, int(share * len(found)))]
 
     use = last / (slots * DAY_S)
-    return Result(slots, statistics.fmean(found), at(0.5), at(0.95), at(0.99), found[-1], use)
+    return Result(slots, statistics.fmean(found), at(0.5), at(0.95), found[-1], use)
 
 
 def slots_for(arrivals: Sequence[float], service: Sequence[float], p95_s: float) -> Result:

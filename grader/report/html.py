@@ -110,7 +110,6 @@ def environment() -> Environment:
         "counted": text.counted,
         "when": text.when,
         "initials": _initials,
-        "mark": MARKS.__getitem__,
         "outcome": OUTCOMES.__getitem__,
     }
     return environment
