@@ -19,7 +19,7 @@ FOUNDATION = {"models", "errors", "project"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "project": set(),
-    "models": {"errors"},
+    "models": set(),
     "wire": set(),
     "worker": {"wire"},
     "intake": set(),
@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "init": {"settings"},
     "score": set(),
     "fixtures": set(),
-    "report": {"intake", "score"},
+    "report": {"intake"},
     "sandbox": set(),
     "terminal": {"intake", "report"},
     "store": {"report", "sandbox"},
@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rescore": {"options", "report", "rubric", "score", "settings", "store", "terminal"},
     "kit": {"fixtures", "intake", "rubric"},
     "candidate": {"sandbox", "wire"},
-    "checks": {"candidate", "fixtures", "kit", "sandbox", "submission", "wire"},
+    "checks": {"candidate", "fixtures", "kit"},
     "judge": {"candidate", "checks"},
     "grade": {"candidate", "judge", "kit", "sandbox", "score", "submission"},
     "preload": {"grade", "judge"},
@@ -75,16 +75,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         "cli",
         "cluster",
         "compare",
-        "fixtures",
         "init",
         "kit",
         "prune",
-        "report",
         "rescore",
         "review",
-        "rubric",
         "sandbox",
-        "store",
         "terminal",
         "validity",
         "version",
@@ -156,8 +152,11 @@ def test_the_table_has_no_cycle() -> None:
 
 
 def test_the_table_is_used() -> None:
-    """Every module in the table exists, so that the table is not about an earlier grader."""
+    """Every module and every arrow of the table exists, so that the table is not about an earlier grader."""
     assert {unit(path) for path in modules()} - {"grader"} == set(MAY_IMPORT)
+    for name, targets in MAY_IMPORT.items():
+        used = set().union(*(grader_units(path) for path in modules() if unit(path) == name))
+        assert targets <= used, f"{name} does not import {sorted(targets - used)}"
 
 
 def test_the_worker_stands_alone() -> None:
@@ -174,9 +173,9 @@ def test_nothing_imports_the_worker() -> None:
     assert not [path for path in importers("grader.worker") if not path.startswith("worker/")]
 
 
-def test_docker_is_known_in_one_folder() -> None:
+def test_docker_is_known_in_one_file() -> None:
     """Only the docker backend speaks to an engine; everything else sees a Sandbox."""
-    assert importers("docker") <= {"sandbox/docker.py", "sandbox/image.py"}
+    assert importers("docker") == {"sandbox/docker.py"}
 
 
 def test_dask_is_known_in_one_file() -> None:
