@@ -183,7 +183,7 @@ class Run:
         return self.card.outcome.value if self.card else "no scorecard"
 
 
-def rubric_for(attack: Attack, everything: bool) -> Rubric:
+def rubric_for(everything: bool) -> Rubric:
     rubric = rubrics.load(DEFAULT_RUBRIC)
     if everything:
         return rubric
@@ -210,7 +210,7 @@ def grade(
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
     for attack in attacks:
-        lines = rubric_for(attack, everything)
+        lines = rubric_for(everything)
         path = attack.lay(folder / attack.name, words)
         jobs.append(
             Job(

@@ -206,7 +206,7 @@ def test_the_seed_is_drawn_once_a_run_and_recorded(grade: Callable[..., int], tm
 
 
 def test_json_is_the_only_thing_on_standard_output(
-    grade: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    grade: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A pipeline can read standard output line by line, whatever happens."""
     grade("alice", "bob", "carol", "broken.zip", "--json")
@@ -406,7 +406,7 @@ def test_what_a_candidate_wrote_commands_neither_terminal_nor_ci(
     assert "\\x1b[31m" in err
 
 
-def test_on_a_terminal_criteria_scroll_by(grade: Callable[..., int], tmp_path: Path) -> None:
+def test_on_a_terminal_criteria_scroll_by(grade: Callable[..., int]) -> None:
     """A person watches criterion by criterion; the same run in CI prints one line."""
     environment = {name: value for name, value in (os.environ | batch.environment()).items() if name != "CI"}
     ours, theirs = pty.openpty()

@@ -30,11 +30,6 @@ def ask(book: Book, question: str) -> list[tuple[object, ...]]:
 
 
 @pytest.fixture
-def rubric(tmp_path: Path) -> Rubric:
-    return folder.rubric(tmp_path)
-
-
-@pytest.fixture
 def book(tmp_path: Path) -> Book:
     return Book(tmp_path / "reports")
 
@@ -151,7 +146,7 @@ def test_how_many_are_needed_is_remembered(book: Book) -> None:
     assert Book(book.folder).needed() == 3
 
 
-def test_writes_are_forced_to_the_disk(book: Book, rubric: Rubric) -> None:
+def test_writes_are_forced_to_the_disk(book: Book) -> None:
     """A commit waits for the disk: write-ahead log, synchronous FULL."""
     with book._open() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -226,7 +221,7 @@ while True:
 """
 
 
-def test_killed_in_the_middle_of_saving_it_has_the_last_saved_state(tmp_path: Path, rubric: Rubric) -> None:
+def test_killed_in_the_middle_of_saving_it_has_the_last_saved_state(tmp_path: Path) -> None:
     """SIGKILL at random moments, twelve times over: what was acknowledged is there, whole, and nothing else."""
     book = Book(tmp_path / "reports")
     told = 0

@@ -18,11 +18,6 @@ Review = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def rubric(tmp_path: Path) -> Rubric:
-    return folder.rubric(tmp_path)
-
-
-@pytest.fixture
 def reports(tmp_path: Path, rubric: Rubric) -> Store:
     store = folder.store(tmp_path / "reports", rubric)
     store.keep(folder.graded(rubric))

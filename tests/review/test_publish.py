@@ -20,11 +20,6 @@ ALICE = ("alice", folder.FILES)
 
 
 @pytest.fixture
-def rubric(tmp_path: Path) -> Rubric:
-    return folder.rubric(tmp_path)
-
-
-@pytest.fixture
 def reports(tmp_path: Path, rubric: Rubric) -> Store:
     return folder.store(tmp_path / "reports", rubric)
 
