@@ -1,8 +1,8 @@
 """The system calls that a submission may make: one policy, given as a BPF program or as an engine's JSON profile.
 
 What is allowed is listed; what is listed as denied gives EPERM; anything else does not exist (ENOSYS), which is what
-a C library expects of a call newer than itself. A call in a foreign
-architecture's numbering (i386 or x32 on x86-64) ends the process.
+a C library expects of a call newer than itself. A call in a foreign architecture's numbering (i386 or x32 on x86-64)
+ends the process.
 """
 
 from __future__ import annotations

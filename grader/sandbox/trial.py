@@ -1,8 +1,8 @@
 """A program that `grader doctor` runs inside a sandbox: it tries to break each promise, and says what it managed.
 
 Its text is carried in, and it stands alone. It writes one line of JSON: promise -> what worked that should not. Then it
-does what it is told, a word a line: `memory` starts a child that takes so many MiB, and says how that ended; `stay`
-ignores every polite signal, starts a grandchild that does so too, and waits.
+does what it is told, a word a line: `torch` imports it and says its version; `memory` starts a child that takes so many
+MiB, and says how that ended; `stay` ignores every polite signal, starts a grandchild that does so too, and waits.
 """
 
 import contextlib
