@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class GraderError(Exception):
     """Base of every error that the grader raises on purpose."""
@@ -21,3 +23,11 @@ class SandboxLost(HarnessError):
 
 class Rejected(GraderError):
     """The submission as a whole may not come in (a broken archive, over the caps): a scorecard with score 0."""
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """Give the end of a message about a word that nobody knows: the known one that is nearest, if one is near."""
+    import difflib
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from pathlib import Path
 
 from grader import toml
-from grader.errors import UsageError
+from grader.errors import UsageError, hint
 from grader.models import DIAGNOSIS, Rubric
 from grader.project import CHECKS
 
@@ -20,11 +19,9 @@ def load(path: Path) -> Rubric:
     for i, criterion in enumerate(rubric.criteria):
         if criterion.id not in known:
             # Nothing would ever judge it, and points that cannot be earned would silently leave the score.
-            near = difflib.get_close_matches(criterion.id, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise UsageError(
-                f"rubric {path}: criteria[{i}].id is {criterion.id!r}, which no check judges{hint} "
-                f"(allowed: {', '.join(sorted(known))})"
+                f"rubric {path}: criteria[{i}].id is {criterion.id!r}, which no check judges"
+                f"{hint(criterion.id, known)} (allowed: {', '.join(sorted(known))})"
             )
     return rubric
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import tomllib
 import types
@@ -12,7 +11,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from grader.errors import UsageError
+from grader.errors import UsageError, hint
 
 MOST_BYTES = 2**20
 TYPE_WORDS = {
@@ -68,9 +67,7 @@ def _fault(data: dict[str, Any], error: Any, model: type[BaseModel]) -> str:
         return f"{where} is missing"
     if kind == "extra_forbidden":
         allowed = _keys(model, error["loc"])
-        near = difflib.get_close_matches(str(error["loc"][-1]), allowed, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{where}: no such key{hint} (allowed: {', '.join(allowed)})"
+        return f"{where}: no such key{hint(str(error['loc'][-1]), allowed)} (allowed: {', '.join(allowed)})"
     if kind == "value_error":
         return f"{where}: {context['error']}" if where else str(context["error"])
     value = repr(error["input"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grader.errors import UsageError
+from grader.errors import UsageError, hint
 from grader.options import Out, RubricFile
 
 if TYPE_CHECKING:
@@ -64,8 +64,6 @@ def rescore(
 
 def _chosen(store: Store, names: list[str]) -> list[Scorecard]:
     """Read the scorecards that were asked for. Raises UsageError where one is not there, or there is none."""
-    import difflib
-
     from grader.terminal import safe
 
     stored, unreadable = store.cards()
@@ -79,9 +77,7 @@ def _chosen(store: Store, names: list[str]) -> list[Scorecard]:
             del known[place.name]
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise UsageError(f"{store.folder / name} holds no scorecard that can be rescored{hint}")
+            raise UsageError(f"{store.folder / name} holds no scorecard that can be rescored{hint(name, known)}")
     if not known:
         raise UsageError(f"{store.folder} holds no scorecard; name the folder with --out")
     return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
