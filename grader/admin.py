@@ -59,12 +59,12 @@ def doctor(
 
 def _show(report: Report) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from grader import terminal
     from grader.terminal import safe
 
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
+    console = terminal.console()
     word = "can be used" if report.sound else "cannot be used" if report.fault else "is weak"
     console.print(f"\n{report.sandbox} {word}", style="bold")
     for text in (*report.facts, report.fault, report.advice):

@@ -20,9 +20,11 @@ from grader.report import brief
 from grader.report.text import points
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 REASON_CHARS = 400
+WIDTH = 160  # columns, where there is no terminal
 # What CI systems take for commands in a log: `::error`, `##[error]`, `##vso[...]`, `##teamcity[...]`.
 COMMANDS = re.compile(r"::|##(?=\[|\w+\[)")
 
@@ -39,6 +41,13 @@ def safe(text: str, most: int = REASON_CHARS) -> str:
     """Give text as one line that neither a terminal nor a CI runner obeys."""
     shown = printable(" ".join(text.split("\n")).strip(), most)
     return COMMANDS.sub(lambda found: " ".join(found.group()), shown)
+
+
+def console() -> Console:
+    """Give where rich tables are printed: standard output, WIDTH columns wide where that is no terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else WIDTH)
 
 
 @contextmanager
@@ -96,10 +105,7 @@ class Lines:
 class Live:
     """A bar for each running submission; its criteria scroll by above when it is the only one."""
 
-    def __init__(self, progress: object, total: int, criteria: int):
-        from rich.progress import Progress
-
-        assert isinstance(progress, Progress)
+    def __init__(self, progress: Progress, total: int, criteria: int):
         self._progress = progress
         self._alone = total == 1
         self._all = None if self._alone else progress.add_task("", total=total, name="all")

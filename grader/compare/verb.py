@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,12 +61,11 @@ def _read(name: str, out: Path) -> Scorecard:
 
 def _show(cards: list[Scorecard], *blocks: list[Row]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from grader import terminal
     from grader.terminal import safe
 
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("", overflow="fold")
     for card in cards:
@@ -78,6 +76,7 @@ def _show(cards: list[Scorecard], *blocks: list[Row]) -> None:
                 safe(row.name), *(safe(cell, CELL_CHARS) for cell in row.cells), style="bold" if row.differs else ""
             )
         table.add_section()
+    console = terminal.console()
     console.print(table)
     if not blocks[2]:
         console.print("They agree on every criterion.")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from grader import terminal
 from grader.models import Outcome, Scorecard
 from grader.report.text import points
 from grader.rescore.card import Rescored
@@ -20,7 +19,7 @@ NAMES = 5  # of submissions that share one
 
 def rescored(found: Sequence[Rescored], min_score: float | None, dry_run: bool) -> None:
     """Print the table of those that changed, and a line on the others."""
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
+    console = terminal.console()
     moved = [one for one in found if one.after is not one.before]
     shown = [one for one in moved if _moves(one)]
     if shown:
