@@ -171,11 +171,14 @@ def check_scan_takes_logarithmic_steps(candidate: Candidate, draw: Draw, evidenc
         ("tropical", (2, 2), torch.float64, few),
         ("alike", (draw.integer(5, 7),), torch.bool, few),
     ):
-        for n in lengths:
+        made = []
+        for n in lengths:  # how many steps there are says at once which scan it is, of some lengths
             combiner = Combiner(kind, row, dtype)
             xs = rows_of(draw, combiner, n)
             answer = attempt(candidate, partial(scan, candidate, xs, combiner, may_raise=n < 2), "scan.values")
             expect_steps(n, combiner, evidence if kind == "labels" else {})
+            made.append((n, xs, combiner, answer))
+        for n, xs, combiner, answer in made:
             expect_offsets(n, xs, combiner)
             if kind == "labels" and answer is not None:
                 want = xs.cumsum(0) % PRIME

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -32,7 +33,7 @@ def expect_finite(got: Tensor, what: str) -> None:
     if bad.any():
         where = bad.nonzero()[0].tolist()
         raise wrong(
-            f"{what} is not finite: {int(bad.sum())} of {got.numel()} values, first at {where}",
+            f"{what}: {int(bad.sum())} of {got.numel()} values are not finite, first at {where}",
             first_divergence=str(where),
         )
 
@@ -57,6 +58,8 @@ def expect_close(
     where = outside.nonzero()[0].tolist()
     place = f"{axes or 'index'} {where}" if where else "its one value"
     expected, actual = float(want[tuple(where)]), float(got[tuple(where)])
+    if not math.isfinite(expected):
+        raise wrong(f"{what} is {actual:.6g} at {place}, and what it is held against is not finite either", **kept)
     finite = bool(torch.isfinite(got).all())
     worst = f"largest difference {largest:.3g}" if finite else "some values are not finite"
     kept |= {"expected": jsonable(expected), "actual": jsonable(actual), "first_divergence": place}
@@ -76,6 +79,7 @@ def expect_chosen(logits: Tensor, tokens: Tensor, prompt: int, tie: float, what:
     if not bool((short < tie).all()):
         row, at = (~(short < tie)).nonzero()[0].tolist()
         place = f"row {row}, position {prompt + at}"
+        expect_finite(logits[row, at], f"{what}: the logits that {place} is chosen by")
         said, best = int(tokens[row, prompt + at]), int(logits[row, at].argmax())
         raise wrong(
             f"{what}: {place} is token {said}, expected {best}, whose logit is {float(short[row, at]):.3g} higher",
@@ -121,7 +125,9 @@ def holds(candidate: Candidate, demand: Callable[[], object], *criteria: str) ->
 def expect_before(candidate: Candidate, answer: Tensor, message: str) -> None:
     """Demand that the answer before the last, sent once more, is still what it was."""
     again = candidate.call("before")[1].get("before")
-    expect(again is not None and torch.equal(again.to(answer.dtype), answer), message)
+    expect(again is not None and again.shape == answer.shape, message)
+    same = torch.isclose(again.to(answer.dtype), answer, rtol=0, atol=0, equal_nan=True)  # type: ignore[union-attr]
+    expect(bool(same.all()), message)  # that a number is none is for others to say
 
 
 def expect_tokens(got: Tensor, want: Tensor, what: str) -> None:
