@@ -49,7 +49,7 @@ def build(
         max_score=rubric.max_score,
         bonus=round(sum(line.earned for line in criteria if line.bonus), DIGITS),
         pending=round(sum(line.points * (1 if line.bonus else scale) for line in undecided), DIGITS),
-        final=final(score, rubric.max_score, reviews, rubric.weights),
+        final=None if run.only else final(score, rubric.max_score, reviews, rubric.weights),
         criteria=criteria,
         reviews=reviews,
         output=output,
@@ -100,7 +100,8 @@ def final(score: float, max_score: float, marks: Iterable[ReviewMark], weights: 
 
 def reviewed(card: Scorecard, reviews: tuple[ReviewMark, ...], weights: Weights) -> Scorecard:
     """Put a person's marks into a scorecard, and the final mark where none is missing."""
-    mark = None if card.score is None else final(card.score, card.max_score, reviews, weights)
+    whole = None if card.run.only else card.score  # what is told of some criteria is final for none
+    mark = None if whole is None else final(whole, card.max_score, reviews, weights)
     return card.model_copy(update={"reviews": reviews, "final": mark})
 
 

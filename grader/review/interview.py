@@ -137,6 +137,8 @@ def _conclude(book: Book, key: Key, rubric: Rubric, card: Scorecard) -> None:
     stage = marks.stage(rubric.reviews, review, needed)
     if stage is Stage.final and card.final is not None:
         print(f"\nfinal: {card.final:g} of {card.max_score:g}; it is in the scorecard and the report")
+    elif stage is Stage.final and card.run.only:
+        print(f"\nnot final: only {safe(card.run.only)} was graded; grade it without --only, the marks are kept")
     elif stage is Stage.unsettled:
         print("\nnot final: the reviewers' marks are far apart")
     elif review.complete:
