@@ -389,8 +389,14 @@ def _whole_before(card: Scorecard, store: Store) -> str:
 def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[str, Path], as_json: bool) -> bool:
     """Write what is about all submissions, and print the table: whether something could not be written."""
     from grader import terminal
+    from grader.report.view import has_no_key
 
     failed, index = False, None
+    if unjudged := sorted({str(card.submission.kit) for card in cards if has_no_key(card)}):
+        _say(
+            f"warning: this machine has no key for {_some(unjudged)}, so that every diagnosis of these kits earned 0; "
+            f"see docs/kits.md"
+        )
     try:
         index, unreadable = store.index(rubric)
         for text in unreadable:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grader.intake import read_toml
-from grader.kit.keys import Key
+from grader.kit.keys import VARIABLE, Key
 from grader.models import BUG_CLASSES, CheckResult, Evidence, Verdict
 
 CHECK = "declared_classes_are_the_planted_ones"
@@ -33,7 +33,11 @@ def diagnose(toml: bytes | None, kit: str | None, keys: Mapping[str, Key]) -> Ch
         return _nothing(str(error))
     key = keys.get(kit)
     if key is None:
-        return _nothing(f"kit {_short(kit)!r} has no key; its id stands in the kit's README.md")
+        reason = (
+            f"this machine has no key for kit {_short(kit)!r}: if that id is the one in the kit's README.md, "
+            f"name its keys in {VARIABLE} and grade again"
+        )
+        return _nothing(reason, evidence={"kit_without_key": True})
     return _compare(declared, entries, key)
 
 
@@ -99,8 +103,8 @@ def _declared(data: dict[str, Any]) -> tuple[list[str], list[Evidence]]:
     return list(declared), entries
 
 
-def _nothing(reason: str, verdict: Verdict = Verdict.wrong_answer) -> CheckResult:
-    return CheckResult(id=CHECK, verdict=verdict, message=reason, evidence={"fraction": 0.0})
+def _nothing(reason: str, verdict: Verdict = Verdict.wrong_answer, evidence: Evidence | None = None) -> CheckResult:
+    return CheckResult(id=CHECK, verdict=verdict, message=reason, evidence=evidence or {})
 
 
 def _text(value: object) -> str:

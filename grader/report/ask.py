@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from grader.models import CriterionResult, Measured, Outcome, Question, Rubric, Scorecard, Verdict
 from grader.report.draw import real
 from grader.report.text import counted, short, worth
-from grader.report.view import Absent, absent, lost, message
+from grader.report.view import Cause, causes, lost, message
 from grader.report.words import MARKS
 
 MOST = 6  # questions that an interview has time for; the others fold
@@ -29,22 +29,24 @@ class Asked:
 def questions(card: Scorecard, rubric: Rubric) -> tuple[Asked, ...]:
     """Give the questions for this scorecard, none that everybody is asked.
 
-    Faults come first, the most telling on top, then what is surprisingly right, then what is missing. What a rule asks
-    about is not asked about again.
+    Faults come first, the most telling on top, then by what they cost, with one question for what has one cause; then
+    what is right and seldom so. What a rule asks about is not asked about again.
     """
     if card.outcome is not Outcome.graded:
         return ()
     rules = [rule for rule in rubric.questions if not rule.is_follow_up and _holds(rule, card)]
     telling = [_asked(rule, card) for rule in rules if rule.lost]
     told = {asked.criterion for asked in telling}
-    lines = {line.id: line for line in rubric.criteria}
+    lines, shared = {line.id: line for line in rubric.criteria}, causes(card)
+    told |= {result.id for cause in shared for result in cause.criteria}
     failed = [
-        Asked(_why(result), result.id, line.question, line.strong_answer)
-        for result in sorted((c for c in card.criteria if _tried(c) and c.id not in told), key=_worth)
-        if (line := lines.get(result.id)) and line.question
+        (_worth(result), Asked(_why(result), result.id, line.question, line.strong_answer))
+        for result in card.criteria
+        if _tried(result) and result.id not in told and (line := lines.get(result.id)) and line.question
     ]
+    failed += [_shared(cause) for cause in shared]
     right = [_asked(rule, card) for rule in rules if not rule.lost]
-    return (*telling, *failed, *right, *map(_missing, absent(card)))
+    return (*telling, *(asked for _, asked in sorted(failed, key=lambda both: both[0])), *right)
 
 
 def follow_ups(card: Scorecard, rubric: Rubric) -> tuple[Asked, ...]:
@@ -53,8 +55,11 @@ def follow_ups(card: Scorecard, rubric: Rubric) -> tuple[Asked, ...]:
 
 
 def _asked(rule: Question, card: Scorecard) -> Asked:
-    first = next((c.id for glob in rule.lost for c in card.criteria if _tried(c) and fnmatch(c.id, glob)), None)
-    return Asked(rule.why, first, rule.question, rule.strong_answer)
+    first = next((c for glob in rule.lost for c in card.criteria if _tried(c) and fnmatch(c.id, glob)), None)
+    if first is None:
+        return Asked(rule.why, None, rule.question, rule.strong_answer)
+    said = message(first)
+    return Asked(f"{rule.why}. {short(said, 180)}" if said else rule.why, first.id, rule.question, rule.strong_answer)
 
 
 def _holds(rule: Question, card: Scorecard) -> bool:
@@ -90,11 +95,13 @@ def _worth(result: CriterionResult) -> tuple[bool, float]:
     return result.bonus, result.earned - result.points
 
 
-def _missing(gone: Absent) -> Asked:
-    """Ask once for all criteria that need the same file."""
-    costliest = min(gone.criteria, key=_worth)
-    why = f"{gone.cost} lost: {counted(len(gone.criteria), 'criterion needs', 'criteria need')} it"
-    return Asked(why, costliest.id, f"{gone.message}: {HOW_FAR}", NEXT_STEP)
+def _shared(cause: Cause) -> tuple[tuple[bool, float], Asked]:
+    """Ask once for all criteria that were lost by the same, as costly as they are together."""
+    costliest = min(cause.criteria, key=_worth)
+    count = len(cause.criteria)
+    how = counted(count, "criterion needs", "criteria need") + " it" if cause.is_missing else f"{count} criteria"
+    asked = Asked(f"{cause.cost} lost: {how}", costliest.id, f"{cause.message}: {HOW_FAR}", NEXT_STEP)
+    return (costliest.bonus, sum(r.earned - r.points for r in cause.criteria)), asked
 
 
 def _why(result: CriterionResult) -> str:

@@ -20,7 +20,7 @@ MANY = 1e6  # times the tolerance: how many more says nothing
 DRAWN = frozenset(
     {"claim", "expected", "actual", "max_abs_diff", "atol", "first_divergence", "detail", "error", "tokens", "cost"}
     | {"layer_map", "causality_map", "gradient_map", "cache_memory", "ratio", "interval", "threshold", "fraction"}
-    | {"measured", "pairs"}
+    | {"measured", "pairs", "kit_without_key"}
 )
 
 

@@ -43,7 +43,7 @@ def _report(card: Scorecard, rubric: Rubric, caps: Caps) -> str:
         headline=view.headline(card),
         doubts=view.doubts(card),
         sections=view.sections(card, rubric, caps),
-        absent=view.absent(card),
+        causes=view.causes(card),
         scope=brief.scope(card),
         questions=ask.questions(card, rubric),
         follow_ups=ask.follow_ups(card, rubric),

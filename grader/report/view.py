@@ -15,7 +15,8 @@ from grader.report.words import MARKS, Mark, section_title
 BAR_W = 400.0
 MOST_NAMED = 5
 PARTICULARS = re.compile(r"'[^']*'|-?\d[\d.,e+-]*")  # what a message tells of drawn inputs: numbers, and text
-USABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")  # a name that a shell takes as it stands
+WHERE = re.compile(r"^.{1,80}?(?= raised | is not one: | did not end )")  # which call met a fault
+SEVERAL = 3  # criteria that one fault costs, to be told once for all of them
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class CriterionView:
     mark: Mark
     rationale: str
     lost: bool  # and named on top
+    is_told: bool  # what it was lost by is told above, for all criteria with it
     checks: tuple[CheckView, ...]
     more_checks: int
     same_fault: str  # a message that all checks that fail share, shown once
@@ -34,8 +36,8 @@ class CriterionView:
 
     @property
     def is_open(self) -> bool:
-        """Say whether a reader sees its checks at once; what is missing is told in one line for all that need it."""
-        return self.lost and self.result.verdict is not Verdict.missing
+        """Say whether a reader sees its checks at once."""
+        return self.lost and not self.is_told
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def sections(card: Scorecard, rubric: Rubric, caps: Caps) -> tuple[SectionView, 
         groups.setdefault(result.section, []).append(result)
     widest = max((sum(r.points for r in group) for group in groups.values()), default=1.0) or 1.0
     rationales = {line.id: line.rationale for line in rubric.criteria}
+    told = {result.id for cause in causes(card) for result in cause.told}
     views = []
     for name, group in groups.items():
         counted = [r for r in group if r.verdict is not Verdict.not_applicable]
@@ -88,7 +91,7 @@ def sections(card: Scorecard, rubric: Rubric, caps: Caps) -> tuple[SectionView, 
             SectionView(
                 name=name,
                 title=section_title(name),
-                criteria=tuple(_criterion(r, rationales.get(r.id, ""), card, caps) for r in group),
+                criteria=tuple(_criterion(r, rationales.get(r.id, ""), r.id in told, card, caps) for r in group),
                 earned=sum(r.earned for r in base),
                 possible=sum(r.points for r in base),
                 bonus_earned=sum(r.earned for r in bonus),
@@ -104,7 +107,7 @@ def tone(result: CriterionResult) -> str:
     return MARKS[result.verdict].tone if lost(result) or result.verdict is Verdict.accepted else "none"
 
 
-def _criterion(result: CriterionResult, rationale: str, card: Scorecard, caps: Caps) -> CriterionView:
+def _criterion(result: CriterionResult, rationale: str, is_told: bool, card: Scorecard, caps: Caps) -> CriterionView:
     # What fails stands above what holds; the order of the checks is kept within both.
     ordered = sorted(result.checks, key=lambda check: check.verdict.is_fine)
     shown = ordered[: caps.checks]
@@ -114,6 +117,7 @@ def _criterion(result: CriterionResult, rationale: str, card: Scorecard, caps: C
         mark=replace(MARKS[result.verdict], tone=tone(result)),
         rationale=rationale,
         lost=lost(result),
+        is_told=is_told,
         checks=_checks(shown, caps),
         more_checks=len(ordered) - len(shown),
         same_fault=short(failing[0], caps.message) if len(failing) > 1 and len(set(failing)) == 1 else "",
@@ -138,33 +142,59 @@ def message(result: CriterionResult) -> str:
 
 
 @dataclass(frozen=True)
-class Absent:
-    """What was not handed in, and the criteria that need it."""
+class Cause:
+    """What several criteria were lost by: something that is missing, or one fault that all of them met."""
 
     message: str
     criteria: tuple[CriterionResult, ...]
 
     @property
+    def is_missing(self) -> bool:
+        return self.criteria[0].verdict is Verdict.missing
+
+    @property
+    def told(self) -> tuple[CriterionResult, ...]:
+        """Give the criteria that need not show it: of a fault, all but the first."""
+        return self.criteria if self.is_missing else self.criteria[1:]
+
+    @property
     def cost(self) -> str:
-        return worth(sum(result.points - result.earned for result in self.criteria))
+        """Say what it costs, bonus points only where there are no others."""
+        base = sum(result.points - result.earned for result in self.criteria if not result.bonus)
+        return worth(base) if base else worth(sum(r.points - r.earned for r in self.criteria), "bonus point")
+
+    @property
+    def summary(self) -> str:
+        """Say in a line what was lost by it."""
+        count = len(self.criteria)
+        how = counted(count, "criterion needs it", "criteria need it")
+        return f"{self.message}: {how if self.is_missing else f'{count} criteria fail by this'}, {self.cost}"
 
 
-def absent(card: Scorecard) -> tuple[Absent, ...]:
-    """Gather the criteria that are lost because something is missing, by what it is."""
-    groups: dict[str, list[CriterionResult]] = {}
+def causes(card: Scorecard) -> tuple[Cause, ...]:
+    """Gather the criteria that are lost because something is missing, or by a fault that several have in common."""
+    groups: dict[tuple[bool, str], list[CriterionResult]] = {}
     for result in card.criteria:
-        if lost(result) and result.verdict is Verdict.missing:
-            groups.setdefault(message(result), []).append(result)
-    return tuple(Absent(short(said, 300) or "not handed in", tuple(found)) for said, found in groups.items())
+        if lost(result) and result.verdict not in (Verdict.inconclusive, Verdict.harness_error):
+            said = message(result)
+            groups.setdefault((result.verdict is Verdict.missing, WHERE.sub("", said)), []).append(result)
+    found = []
+    for (is_missing, said), results in groups.items():
+        if is_missing or (said and len(results) >= SEVERAL):
+            found.append(Cause(short(message(results[0]), 300) or "not handed in", tuple(results)))
+    return tuple(found)
+
+
+def has_no_key(card: Scorecard) -> bool:
+    """Say whether the diagnosis was not judged, for want of the kit's key."""
+    checks = [check for result in card.criteria if result.id == DIAGNOSIS for check in result.checks]
+    return any(check.evidence.get("kit_without_key") is True for check in checks)
 
 
 def command(card: Scorecard, criterion: str) -> str:
     """Give the command that repeats one criterion on the inputs of this run, in a folder where it replaces nothing."""
-    name = card.submission.name
-    usable = USABLE.fullmatch(name) and not card.submission.blind
-    path = f"submissions/{name}" if usable else "SUBMISSION"
     kit = f" --kit {card.submission.kit}" if criterion == DIAGNOSIS and card.submission.kit else ""
-    return f"grade {path} --only {criterion} --seed {card.run.seed}{kit} --out again"
+    return f"grade SUBMISSION --only {criterion} --seed {card.run.seed}{kit} --out again"
 
 
 # --- the sentence on top ----------------------------------------------------------------------------------------------
@@ -176,37 +206,37 @@ class Headline:
 
     tone: str
     text: str
-    named: tuple[tuple[str, str], ...]  # lost criteria and the points they cost
-    more: int
+    named: tuple[tuple[str, str], ...] = ()  # lost criteria, beside those in the text, and the points they cost
+    more: int = 0
+    besides: bool = False
 
 
 def headline(card: Scorecard) -> Headline:
     """Say what came out, in one sentence."""
     if card.outcome is Outcome.rejected:
-        return Headline("fail", f"Rejected, so nothing was run: {short(card.reason, 600)}", (), 0)
+        return Headline("fail", f"Rejected, so nothing was run: {short(card.reason, 600)}")
     if card.outcome is Outcome.harness_error:
-        return Headline("warn", f"No score, by a fault of the harness: {short(card.reason, 600)}", (), 0)
+        return Headline("warn", f"No score, by a fault of the harness: {short(card.reason, 600)}")
     base = [r for r in card.criteria if not r.bonus and r.verdict is not Verdict.not_applicable]
     failed = sorted((r for r in base if lost(r)), key=lambda r: r.earned - r.points)
-    named = tuple((r.id, points(r.points - r.earned)) for r in failed[:MOST_NAMED])
     if not base:
-        return Headline("none", "Nothing was graded.", (), 0)
+        return Headline("none", "Nothing was graded.")
+    run = " that were run" if card.run.only else ""
     if not failed:
-        return Headline("pass", f"All {len(base)} criteria are accepted." if len(base) > 1 else "Accepted.", (), 0)
+        text = f"All {len(base)} criteria{run} are accepted." if len(base) > 1 else "Accepted."
+        missed = [r.id for r in card.criteria if r.bonus and lost(r)]
+        return Headline("pass", text + (f" Bonus lost: {', '.join(missed)}." if missed else ""))
     if all(r.verdict is Verdict.missing for r in base):
-        return Headline("fail", f"Nothing to grade: all {len(base)} criteria miss their file.", (), 0)
-    files = _missing_files(failed)
-    gone = f" Not handed in: {', '.join(files)}." if files else ""
+        return Headline("fail", f"Nothing to grade: all {len(base)} criteria miss their file.")
     verb = "is" if len(failed) == 1 else "are"
-    text = f"{len(failed)} of {len(base)} criteria {verb} not accepted." if len(base) > 1 else "Not accepted."
+    text = f"{len(failed)} of {len(base)} criteria{run} {verb} not accepted." if len(base) > 1 else "Not accepted."
+    shared = [cause for cause in causes(card) if any(not r.bonus for r in cause.criteria)]
+    text += "".join(f" {cause.message.rstrip('.')}: {cause.cost}." for cause in shared)
+    elsewhere = {r.id for cause in shared for r in cause.criteria}
+    own = [r for r in failed if r.id not in elsewhere]
+    named = tuple((r.id, points(r.points - r.earned)) for r in own[:MOST_NAMED])
     tone = "warn" if all(MARKS[r.verdict].tone == "warn" for r in failed) else "fail"
-    return Headline(tone, text + gone, named, len(failed) - len(named))
-
-
-def _missing_files(failed: list[CriterionResult]) -> list[str]:
-    """Name the files of the contract that the missing criteria complain about."""
-    words = " ".join(check.message for r in failed if r.verdict is Verdict.missing for check in r.checks)
-    return [name for name in ("minigpt.py", "matmul.py", "scan.py") if re.search(rf"\b{re.escape(name)}", words)]
+    return Headline(tone, text, named, len(own) - len(named), bool(shared))
 
 
 def doubts(card: Scorecard) -> tuple[str, ...]:
@@ -230,7 +260,11 @@ def doubts(card: Scorecard) -> tuple[str, ...]:
     if mild := [text for text in card.run.best_effort if text not in card.run.weak]:
         names = "; ".join(short(name, 120) for name in mild[:6])
         found.append(f"limits that this sandbox holds by best effort: {names}")
+    if has_no_key(card):
+        found.append("this machine has no key for the kit, so the diagnosis, whatever it says, earned nothing")
     if card.submission.refused:
-        refused = counted(len(card.submission.refused), "file")
-        found.append(f"{refused} of the submission did not come in (see provenance)")
+        first, why = next(iter(card.submission.refused.items()))
+        rest = len(card.submission.refused) - 1
+        more = f"; and {counted(rest, 'more file')} (see provenance)" if rest else ""
+        found.append(f"{short(first, 80)} did not come in: {short(why, 120)}{more}")
     return tuple(found)

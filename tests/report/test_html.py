@@ -15,8 +15,9 @@ from typing import Any
 import cards
 import pytest
 
+from grader import score
 from grader.models import CheckResult, Question, Scorecard, Verdict
-from grader.report import ask, html
+from grader.report import ask, html, view
 from grader.report.words import MARKS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -51,13 +52,13 @@ def report(card: Scorecard) -> str:
 
 
 def test_every_criterion_has_an_anchor_and_only_what_was_lost_is_open(card: Scorecard) -> None:
-    """`#cache.decode` leads to cache.decode in every report; failures are open, what holds or is missing is folded."""
+    """`#cache.decode` leads to cache.decode in every report; failures are open, what holds or was told above folds."""
     details = Outline(report(card)).all("details")
     found = {a["id"]: "open" in a for a in details if a["class"].startswith("criterion")}
     assert list(found) == [result.id for result in card.criteria]
+    told = {result.id for cause in view.causes(card) for result in cause.told}
     for result in card.criteria:
-        fine = result.verdict in (Verdict.accepted, Verdict.not_applicable)
-        assert found[result.id] == (not fine and result.verdict is not Verdict.missing), result.id
+        assert found[result.id] == (view.lost(result) and result.id not in told), result.id
 
 
 def test_ids_are_unique_and_every_link_within_the_page_leads_somewhere(card: Scorecard) -> None:
@@ -96,7 +97,7 @@ def test_the_first_lines_hold_the_verdict() -> None:
     ("kind", "said"),
     [
         (cards.full, "All 23 criteria are accepted."),
-        (cards.part_b, "Not handed in: minigpt.py."),
+        (cards.part_b, "minigpt.py is not in the submission: 73 points."),
         (cards.rejected, "Rejected, so nothing was run: the archive is broken"),
         (cards.broken, "No score, by a fault of the harness: check loads failed"),
     ],
@@ -115,7 +116,7 @@ def test_a_failed_check_shows_what_a_reader_needs() -> None:
     for said in (
         "On fresh weights and tokens, at every position and length", "1.20415", "0.731284", "[b, t, v] [0, 1, 4]",
         "1,460 times the tolerance", "0.0005", "0.42 s", "◀ first", "(learned)",
-        "grade submissions/bob --only gpt.logits --seed 20260101 --out again",
+        "grade SUBMISSION --only gpt.logits --seed 20260101 --out again",
     ):  # fmt: skip
         assert said in body, said
     assert "first divergence" in page.split('id="gpt.causality"')[1].split('id="gpt.logits"')[0]
@@ -156,7 +157,7 @@ def test_what_the_message_says_is_not_said_again_in_rows() -> None:
 def test_what_fails_in_the_same_way_under_another_scheme_folds() -> None:
     """A fault is read once: learned open, rope folded and marked, unless it fails otherwise."""
     again = WRONG.replace("0.25", "-7e-05").replace("[3]", "[11]")
-    for message, folded in ((again, True), ("a logit is not finite: 3 of 40 values", False)):
+    for message, folded in ((again, True), ("a logit: 3 of 40 values are not finite", False)):
         page = only(
             cards.check("equal[learned]", "wrong_answer", WRONG, **NUMBERS),
             cards.check("equal[rope]", "wrong_answer", message, atol=1e-3),
@@ -172,7 +173,27 @@ def test_a_missing_file_is_one_line() -> None:
     first = page.split('id="gpt.load"')[1].split('id="gpt.causality"')[0]
     assert first.count("minigpt.py is not in the submission") == 1
     asked = [found.question for found in ask.questions(cards.part_b(), cards.rubric())]
-    assert [text for text in asked if "minigpt.py" in text] == asked[-1:] and len(asked) > 1
+    assert [text for text in asked if "minigpt.py" in text] == asked[:1] and len(asked) > 1
+
+
+def test_one_fault_that_many_criteria_share_is_told_once() -> None:
+    """A file that does not import is one cause: in the headline, among the questions, and open where it comes first."""
+    fault, other = "minigpt.py does not import", "the loss is off"
+    results = {
+        c.id: (cards.check("a", "runtime_error", f"{call} raised SyntaxError at minigpt.py:7: {fault}"),)
+        for c, call in zip(cards.rubric().criteria, ("importing", "build", "forward of it", "build"), strict=False)
+    } | {"gpt.greedy": (cards.check("b", "wrong_answer", other),) * 2}
+    card = score.build(cards.rubric(), cards.submission("bob"), cards.run(), results)
+    page = report(card)
+    said = "importing raised SyntaxError at minigpt.py:7: minigpt.py does not import"
+    assert f"{said}: 25 points. Besides:" in page and f"{said}: 4 criteria fail by this, 25 points." in page
+    assert re.findall(r'<details class="criterion fail" id="(\S+)" open', page) == ["gpt.load", "gpt.greedy"]
+    asked = [found.question for found in ask.questions(card, cards.rubric())]
+    greedy = next(line.question for line in cards.rubric().criteria if line.id == "gpt.greedy")
+    assert asked[0].startswith(said) and asked[1] == greedy
+    two = {name: results[name] for name in ("gpt.load", "gpt.causality")}
+    told = report(score.build(cards.rubric(), cards.submission("bob"), cards.run(), two))
+    assert "fail by this" not in told  # two may have two causes
 
 
 def test_words_fit_what_they_stand_beside() -> None:
@@ -261,7 +282,9 @@ def test_the_rubrics_own_rules_are_met_by_somebody() -> None:
         for glob in (*rule.lost, *rule.held):
             assert fnmatch.filter(ids, glob), (rule.question, glob)
         for measured in rule.measured:
-            assert measured.criterion in ids and measured.key == "ratio"
+            assert (measured.criterion, measured.key) in {
+                ("cache.cost", "ratio"), ("matmul.timing", "ratio"), ("diagnosis.bugs", "fraction")
+            }  # fmt: skip
 
 
 def test_the_review_sheet_has_every_anchor_and_the_mark_that_was_given() -> None:
