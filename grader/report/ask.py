@@ -98,9 +98,8 @@ def _worth(result: CriterionResult) -> tuple[bool, float]:
 def _shared(cause: Cause) -> tuple[tuple[bool, float], Asked]:
     """Ask once for all criteria that were lost by the same, as costly as they are together."""
     costliest = min(cause.criteria, key=_worth)
-    count = len(cause.criteria)
-    how = counted(count, "criterion needs", "criteria need") + " it" if cause.is_missing else f"{count} criteria"
-    asked = Asked(f"{cause.cost} lost: {how}", costliest.id, f"{cause.message}: {HOW_FAR}", NEXT_STEP)
+    lost_by = counted(len(cause.criteria), "criterion", "criteria")
+    asked = Asked(f"{cause.cost} lost: {lost_by}", costliest.id, f"{cause.message}: {HOW_FAR}", NEXT_STEP)
     return (costliest.bonus, sum(r.earned - r.points for r in cause.criteria)), asked
 
 

@@ -166,9 +166,7 @@ class Cause:
     @property
     def summary(self) -> str:
         """Say in a line what was lost by it."""
-        count = len(self.criteria)
-        how = counted(count, "criterion needs it", "criteria need it")
-        return f"{self.message}: {how if self.is_missing else f'{count} criteria fail by this'}, {self.cost}"
+        return f"{counted(len(self.criteria), 'criterion', 'criteria')}, {self.cost}: {self.message}"
 
 
 def causes(card: Scorecard) -> tuple[Cause, ...]:
@@ -231,7 +229,7 @@ def headline(card: Scorecard) -> Headline:
     verb = "is" if len(failed) == 1 else "are"
     text = f"{len(failed)} of {len(base)} criteria{run} {verb} not accepted." if len(base) > 1 else "Not accepted."
     shared = [cause for cause in causes(card) if any(not r.bonus for r in cause.criteria)]
-    text += "".join(f" {cause.message.rstrip('.')}: {cause.cost}." for cause in shared)
+    text += "".join(f" {cause.cost}: {cause.message.rstrip('.')}." for cause in shared)
     elsewhere = {r.id for cause in shared for r in cause.criteria}
     own = [r for r in failed if r.id not in elsewhere]
     named = tuple((r.id, points(r.points - r.earned)) for r in own[:MOST_NAMED])
