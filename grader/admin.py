@@ -145,9 +145,9 @@ def reveal(
 def image() -> int:
     """Build the image of the docker sandbox now rather than at the first grading."""
     from grader.sandbox import choose
-    from grader.terminal import safe
+    from grader.terminal import say
 
-    choose("docker").prepare(lambda text: print(safe(text), file=sys.stderr, flush=True))
+    choose("docker").prepare(say)
     print("the sandbox image is there")
     return 0
 

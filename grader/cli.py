@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 SEEDS = 2**48  # too many for a submission to try them against what it is asked
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130  # as shells give it
-MESSAGE_CHARS = 2000
 NAMES = 10  # that one message lists
 SANDBOX_HELP = "auto: docker if an engine answers, else bubblewrap.  [default: auto]"
 
@@ -320,15 +319,11 @@ def _run(
         except KeyboardInterrupt:
             shown.say(f"interrupted; the {len(cards)} of {len(jobs)} that were finished are kept in {store.folder}")
             if left := [name for name in order if name not in {card.submission.name for card in cards}]:
-                shown.say(f"left: {_some(left)}; the same command with --resume goes on with them")
+                shown.say(f"left: {terminal.some(left, NAMES)}; the same command with --resume goes on with them")
             with suppress(HarnessError):
                 store.index(rubric)
             raise
     return sorted(cards, key=lambda card: order[card.submission.name]), failed
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:NAMES]) + (f" and {len(names) - NAMES} more" if len(names) > NAMES else "")
 
 
 def _marking(out: Path, rubric: Rubric) -> Callable[[Scorecard], Scorecard]:
@@ -427,9 +422,9 @@ def _clean_up(executor: Executor, folders: list[Path]) -> None:
 
 
 def _say(text: str) -> None:
-    from grader.terminal import safe
+    from grader.terminal import say
 
-    print(safe(text, MESSAGE_CHARS), file=sys.stderr, flush=True)
+    say(text)
 
 
 # --- the entry --------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def prune(
     from grader import blind, rubric, settings
     from grader.review.book import Book
     from grader.store import Store
-    from grader.terminal import safe
+    from grader.terminal import safe, say
 
     said = settings.load()
     before = datetime.now(UTC) - timedelta(days=_days(older_than, said.retention_days))
@@ -55,7 +55,7 @@ def prune(
         raise UsageError(f"{store.folder} is no folder; name the one that holds the reports with --out")
     found, notes = find(store.folder)
     for note in notes:
-        typer.echo(safe(f"warning: {note}", 2000), err=True)
+        say(f"warning: {note}")
     old = [kept for kept in found if kept.started < before]
     done = "would be removed" if dry_run else "removed"
     if not dry_run:  # before the folders go, by which they are found

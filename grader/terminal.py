@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 REASON_CHARS = 400
+MESSAGE_CHARS = 2000
 WIDTH = 160  # columns, where there is no terminal
 # What CI systems take for commands in a log: `::error`, `##[error]`, `##vso[...]`, `##teamcity[...]`.
 COMMANDS = re.compile(r"::|##(?=\[|\w+\[)")
@@ -41,6 +42,16 @@ def safe(text: str, most: int = REASON_CHARS) -> str:
     """Give text as one line that neither a terminal nor a CI runner obeys."""
     shown = printable(" ".join(text.split("\n")).strip(), most)
     return COMMANDS.sub(lambda found: " ".join(found.group()), shown)
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """Give the first names of a list, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def say(text: str) -> None:
+    """Print a message of ours on standard error."""
+    print(safe(text, MESSAGE_CHARS), file=sys.stderr, flush=True)
 
 
 def console() -> Console:

@@ -11,7 +11,7 @@ from grader import terminal
 from grader.models import Outcome, Scorecard
 from grader.report.text import points
 from grader.rescore.card import Rescored
-from grader.terminal import safe
+from grader.terminal import safe, some
 
 DOUBTS = 20  # that are printed; each scorecard holds its own
 NAMES = 5  # of submissions that share one
@@ -31,7 +31,7 @@ def rescored(found: Sequence[Rescored], min_score: float | None, dry_run: bool) 
     if doubts:
         console.print("In doubt; grade again to know:")
         for text, names in list(doubts.items())[:DOUBTS]:
-            console.print(f"  ? {safe(text, 500)}: {safe(_some(names))}", soft_wrap=True)
+            console.print(f"  ? {safe(text, 500)}: {safe(some(names, NAMES))}", soft_wrap=True)
         if len(doubts) > DOUBTS:
             console.print(f"  and {len(doubts) - DOUBTS:,} more, which the scorecards name under run.rescored")
     dropped = sorted({name for one in found for name in one.dropped})
@@ -48,10 +48,6 @@ def rescored(found: Sequence[Rescored], min_score: float | None, dry_run: bool) 
     kept = f", {unjudged} without verdicts left as they are" if unjudged else ""
     done = "would be rescored" if dry_run else "rescored"
     console.print(f"{len(moved)} of {len(found)} {done}{kept}")
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:NAMES]) + (f" and {len(names) - NAMES:,} more" if len(names) > NAMES else "")
 
 
 def _moves(one: Rescored) -> bool:

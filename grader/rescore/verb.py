@@ -64,16 +64,15 @@ def rescore(
 
 def _chosen(store: Store, names: list[str]) -> list[Scorecard]:
     """Read the scorecards that were asked for. Raises UsageError where one is not there, or there is none."""
-    from grader.terminal import safe
+    from grader.terminal import say
 
     stored, unreadable = store.cards()
     for text in unreadable:
-        typer.echo(safe(f"warning: {text}", 2000), err=True)
+        say(f"warning: {text}")
     known = {place.name: card for place, card in stored.items()}
     for place, card in stored.items():
         if card.submission.name != place.name:
-            text = f"warning: {place} holds the scorecard of {card.submission.name}; it stays as it is"
-            typer.echo(safe(text, 2000), err=True)
+            say(f"warning: {place} holds the scorecard of {card.submission.name}; it stays as it is")
             del known[place.name]
     for name in names:
         if name not in known:
