@@ -6,12 +6,12 @@ import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal
 
 import platformdirs
 from pydantic import Field, ValidationError
 
 from grader.errors import HarnessError, UsageError
+from grader.fixtures import Positions
 from grader.models import KIT_ID, Frozen
 
 VARIABLE = "GRADER_KEYS"
@@ -23,7 +23,7 @@ class Key(Frozen):
     kit: str = Field(pattern=f"^{KIT_ID}$")
     made_at: str  # ISO 8601, UTC
     seed: int
-    positions: Literal["learned", "rope"]
+    positions: Positions
     bugs: tuple[str, ...] = Field(min_length=1)
     classes: tuple[str, ...] = Field(min_length=1)
 

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from grader.errors import UsageError
+from grader.fixtures import Positions
 from grader.kit import choice, keys
-
-
-class Scheme(StrEnum):
-    """How the kit's checkpoint knows positions."""
-
-    learned = "learned"
-    rope = "rope"
 
 
 def kit(
@@ -30,7 +23,7 @@ def kit(
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="Draws the bugs, always the same; random unless given.")
     ] = None,
-    positions: Annotated[Scheme, typer.Option(help="Position scheme of the checkpoint.")] = Scheme.learned,
+    positions: Annotated[Positions, typer.Option(help="Position scheme of the checkpoint.")] = "learned",
     keys_file: Annotated[
         Path | None,
         typer.Option(
@@ -58,7 +51,7 @@ def kit(
     starter.check_free(folder)
     made = starter.make(
         seed=secrets.randbelow(2**31) if seed is None else seed,
-        positions=positions.value,
+        positions=positions,
         ids=ids,
         count=choice.COUNT if count is None else count,
         taken=frozenset(keys.read(path)),
