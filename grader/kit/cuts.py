@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from grader.errors import HarnessError
 from grader.kit.bugs import Bug
-from grader.kit.edits import Edit, labelled, lines_of, replace
+from grader.kit.edits import Edit, lines_of, replace
 from grader.project import REFERENCE
 
 SOURCE = Path(__file__).with_name("cuts.toml")
@@ -22,7 +22,7 @@ def cuts() -> dict[str, Edit]:
     """Read the cuts, each under a label. Raises HarnessError for a broken file."""
     try:
         entries = tomllib.loads(SOURCE.read_text(encoding="utf-8"))["cuts"]
-        return labelled("cut", [Edit.model_validate(entry) for entry in entries])
+        return {f"cut {number}": Edit.model_validate(entry) for number, entry in enumerate(entries, 1)}
     except (OSError, KeyError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise HarnessError(f"{SOURCE}: {error}") from error
 

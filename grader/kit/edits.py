@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 
 from pydantic import Field
@@ -53,8 +53,3 @@ def replace(text: str, edits: Mapping[str, Edit]) -> str:
 def reversed_edits(edits: Mapping[str, Edit]) -> dict[str, Edit]:
     """Give the edits that take edits back."""
     return {label: edit.reverse() for label, edit in edits.items()}
-
-
-def labelled(prefix: str, edits: Iterable[Edit]) -> dict[str, Edit]:
-    """Give each edit a label with its number, for messages."""
-    return {f"{prefix} {number}": edit for number, edit in enumerate(edits, 1)}
