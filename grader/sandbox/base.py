@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from grader.models import Limits
+from grader.project import PACKAGE
 
 Progress = Callable[[str], None]
 
@@ -75,7 +77,7 @@ class Sandbox(Protocol):
         """
 
 
-WORKER = "/opt/grader/grader/worker/__main__.py"  # its place inside, in both sandboxes
+INSIDE_PACKAGE = "/opt/grader/grader"  # the place of the worker's files inside, in both sandboxes
 INSIDE_UID = 65534
 SUBMISSION_MARGIN_MIB = 4  # directories and page rounding on top of limits.submission_mib
 SHM_MIB = 16
@@ -96,7 +98,13 @@ ENVIRONMENT = ALLOCATOR | {
 
 def command(program: str | None) -> list[str]:
     """Give what runs inside, after the interpreter's name."""
-    return ["-I", WORKER] if program is None else ["-I", "-c", program]
+    return ["-I", f"{INSIDE_PACKAGE}/worker/__main__.py"] if program is None else ["-I", "-c", program]
+
+
+def worker_files() -> dict[str, Path]:
+    """Give the files of the grader that are inside, by path in the package: the worker, and what it shares with us."""
+    paths = (PACKAGE / "__init__.py", PACKAGE / "wire.py", *sorted((PACKAGE / "worker").glob("*.py")))
+    return {path.relative_to(PACKAGE).as_posix(): path for path in paths}
 
 
 def submission_bytes(limits: Limits) -> int:

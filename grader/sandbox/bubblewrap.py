@@ -14,10 +14,10 @@ from typing import IO
 
 from grader.errors import HarnessError, SandboxLost, UsageError
 from grader.models import Limits
-from grader.project import PACKAGE
 from grader.sandbox import cgroup, cpus, devices, environment, promises, scope, seccomp
 from grader.sandbox.base import (
     ENVIRONMENT,
+    INSIDE_PACKAGE,
     INSIDE_UID,
     OPEN_FILES,
     SHM_MIB,
@@ -26,6 +26,7 @@ from grader.sandbox.base import (
     Usage,
     command,
     submission_bytes,
+    worker_files,
 )
 from grader.sandbox.pipes import Pipes
 
@@ -121,10 +122,8 @@ class BubblewrapSandbox:
             args += ["--setenv", name, value]
         args += interpreter
         args += environment.packages()
-        args += ["--ro-bind", str(PACKAGE / "__init__.py"), "/opt/grader/grader/__init__.py"]
-        args += ["--ro-bind", str(PACKAGE / "wire.py"), "/opt/grader/grader/wire.py"]
-        for file in sorted((PACKAGE / "worker").glob("*.py")):
-            args += ["--ro-bind", str(file), f"/opt/grader/grader/worker/{file.name}"]
+        for name, path in worker_files().items():
+            args += ["--ro-bind", str(path), f"{INSIDE_PACKAGE}/{name}"]
         if self._prlimit:
             args += ["--ro-bind", self._prlimit, INSIDE_PRLIMIT]
         args += ["--proc", "/proc", *_masked_proc(), "--remount-ro", "/proc", "--dev", "/dev"]

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import platformdirs
 
 from grader.errors import HarnessError
-from grader.project import DATA, PACKAGE
-from grader.sandbox.base import Progress
+from grader.project import DATA
+from grader.sandbox.base import Progress, worker_files
 
 REPOSITORY = "grader-sandbox"
 LOCAL_BASE = "grader-base:bookworm"  # what scripts/make_image.sh makes where no base can be pulled
@@ -65,8 +65,7 @@ def _base(engine: Engine) -> str:
 def _inputs() -> dict[str, bytes]:
     """Give what the Dockerfile copies, by its path in the build context."""
     paths = {"Dockerfile": DATA / "Dockerfile", "constraints.txt": DATA / "constraints.txt"}
-    for path in (PACKAGE / "__init__.py", PACKAGE / "wire.py", *sorted((PACKAGE / "worker").glob("*.py"))):
-        paths[f"grader/{path.relative_to(PACKAGE).as_posix()}"] = path
+    paths |= {f"grader/{name}": path for name, path in worker_files().items()}
     return {name: path.read_bytes() for name, path in paths.items()}
 
 
