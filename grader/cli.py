@@ -389,8 +389,8 @@ def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[st
     failed, index = False, None
     if unjudged := sorted({str(card.submission.kit) for card in cards if has_no_key(card)}):
         _say(
-            f"warning: this machine has no key for {_some(unjudged)}, so that every diagnosis of these kits earned 0; "
-            f"see docs/kits.md"
+            f"warning: this machine has no key for {terminal.some(unjudged, NAMES)}, "
+            "so that every diagnosis of these kits earned 0; see docs/kits.md"
         )
     try:
         index, unreadable = store.index(rubric)

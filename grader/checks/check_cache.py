@@ -471,11 +471,12 @@ def says(candidate: Candidate, out: dict[str, Tensor], want: Tensor) -> bool:
 
 def expect_own_values(pairs: Pairs, reference: Pairs) -> None:
     """Fail values that are not what the layers attend to, of a model that has said nothing wrong so far: such pairs are
-    for show. Keys may be kept unturned, or scaled, and values without their bias, which weights that add up to one
-    let through."""
+    for show. Keys may be kept unturned, or scaled; values scaled, channel by channel, or without their bias, which
+    weights that add up to one let through."""
     for layer, ((_, shown), (_, values)) in enumerate(zip(pairs, reference, strict=True)):
-        moved, wanted = (x - x[:1, :, :1] for x in (shown, values))
-        error = (moved - wanted[:, :, : shown.size(2)]).abs().max()
+        moved, wanted = (x - x[:1, :, :1] for x in (shown, values[:, :, : shown.size(2)]))  # [B, H, T, d]
+        scale = (moved * wanted).sum((0, 2), keepdim=True) / (wanted * wanted).sum((0, 2), keepdim=True)
+        error = (moved / scale - wanted).abs().max()
         what = f"V of layer {layer} is not what that layer attends to"
         expect(bool(error < VALUE), what, max_abs_diff=float(error))
 

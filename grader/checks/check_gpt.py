@@ -244,11 +244,9 @@ def check_logits_equal_the_reference(
         try:
             expect_close(got, logits_of(case, idx), atol, f"a logit of {length} tokens", "[b, t, v]", evidence)
         except CandidateFault as fault:
-            fault.evidence |= layer_map(model, case, idx, atol)
+            fault.evidence |= layer_map(candidate, case, idx, atol)
             raise
     expect_same_with_targets(model, draw.tokens(case.vocab, case.batch, draw.integer(4, case.block)), atol, evidence)
-    if first is not None:
-        evidence |= layer_map(model, case, first, atol)
     before, _ = map(model.forward, draw.tokens(case.vocab, 2, 2, 9))
     expect_before(candidate, before, "what forward gave changes when it gives the next: they share memory")
     other = replace(case, weights=draw.weights(case.config))
@@ -260,6 +258,8 @@ def check_logits_equal_the_reference(
     moved = replace(case, weights={name: decay * w for name, w in other.weights.items()})
     got, want = model.forward(idx), logits_of(moved, idx)
     expect_close(got, want, atol, "a logit after a step of the weights", "[b, t, v]", evidence)
+    if first is not None:
+        evidence |= layer_map(candidate, case, first, atol)
 
 
 def expect_same_with_targets(model: RemoteGPT, idx: Tensor, atol: float, evidence: Evidence) -> None:
@@ -298,8 +298,10 @@ def check_long_sequences_equal_the_reference(
     for rows, length in (*far, (draw.integer(3, 6), draw.integer(340, 1000))):
         idx = draw.tokens(case.vocab, rows, length)
         what = f"a logit of {length} tokens"
-        got, want = model.forward(idx), logits_of(case, idx)
-        expect_close(got, want, rubric.tolerances.logits_float32, what, "[b, t, v]", evidence)
+        got, want, atol = model.forward(idx), logits_of(case, idx), rubric.tolerances.logits_float32
+        if not bool(((got - want).abs() <= atol).all()):  # far on, angles in float32 are off by as much: in float64?
+            want = logits_of(case, idx, torch.float64)
+        expect_close(got, want, atol, what, "[b, t, v]", evidence)
 
 
 @criterion("gpt.logits")
@@ -330,10 +332,11 @@ def unusual(sizes: tuple[int, ...]) -> dict[str, Any]:
     return {"n_layer": layers, "n_head": heads, "n_embd": heads * size, "vocab_size": vocab, "block_size": block}
 
 
-def layer_map(model: RemoteGPT, case: GPTCase, idx: Tensor, atol: float) -> Evidence:
-    """Compare what each module put out with the reference's: only explains, so a fault here is swallowed."""
+def layer_map(candidate: Candidate, case: GPTCase, idx: Tensor, atol: float) -> Evidence:
+    """Compare what each module put out with the reference's: only explains, so a fault here is swallowed, and nothing
+    may be asked after it that matters."""
     try:
-        got = model.trace(idx[:1])
+        got = RemoteGPT(candidate, case).trace(idx[:1])
     except CandidateFault:
         return {}
     want: dict[str, Tensor] = {}

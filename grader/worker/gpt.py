@@ -1,6 +1,8 @@
 """Requests about minigpt.py."""
 
 import contextlib
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,6 +11,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from grader.worker.plain import Answers, Unfit, pair, plain
 
+State = Callable[[], Mapping[str, Tensor]]
 Answer = tuple[dict[str, Any], dict[str, Tensor]]
 TRACED = ("tok_emb", "attn", "mlp", "", "ln_f", "head")
 
@@ -19,6 +22,7 @@ class Server:
     def __init__(self, module: Any) -> None:
         self.module = module
         self.models: dict[str, Any] = {}
+        self.states: dict[str, State] = {}  # by what gives each model's parameters their names
         self.caches: dict[str, Any] = {}
         self.answers = Answers()
 
@@ -34,14 +38,16 @@ class Server:
         lazy = any(isinstance(p, UninitializedParameter) for p in model.parameters())
         if lazy:  # what is loaded is what gives it a shape
             model.load_state_dict(tensors, strict=True)
-        own = {name: list(p.shape) for name, p in torch.nn.Module.state_dict(model).items()}
-        problem = compare_names(own, {name: list(t.shape) for name, t in tensors.items()})
-        if problem:
-            raise Unfit(problem)
+        wanted = {name: list(t.shape) for name, t in tensors.items()}
+        state: State = partial(torch.nn.Module.state_dict, model)
+        if problem := compare_names(state(), wanted):
+            state = model.state_dict  # which may be its own, of a wrapper say
+            if compare_names(state(), wanted):
+                raise Unfit(problem)
         if not lazy:
             model.load_state_dict(tensors, strict=True)
         model.eval()
-        self.models[args["model"]] = model
+        self.models[args["model"]], self.states[args["model"]] = model, state
         return {}, {}
 
     def do_load(self, args: dict[str, Any], tensors: dict[str, Tensor], _: Any) -> Answer:
@@ -83,7 +89,8 @@ class Server:
             if args["between"]:  # another pass, which leaves what this one's backward needs alone
                 model(*(x.flip(0) for x in call))
             loss.backward()
-            out |= {"grad." + name: plain(g, f"gradient of {name}") for name, g in gradients(model).items()}
+            state = self.states[args["model"]]
+            out |= {"grad." + name: plain(g, f"gradient of {name}") for name, g in gradients(model, state).items()}
             model.zero_grad(set_to_none=True)
         return {}, out
 
@@ -196,8 +203,12 @@ class Trace:
     def keep(self, name: str) -> Any:
         def hook(_module: Any, _inputs: Any, output: Any) -> None:
             tensor = output[0] if isinstance(output, tuple) and output else output
-            if name and isinstance(tensor, Tensor) and tensor.dim() == 3:
-                self.found["trace." + name] = plain(tensor, name)
+            if not name or not isinstance(tensor, Tensor) or tensor.dim() != 3:
+                return
+            with contextlib.suppress(Exception):  # what has no memory of its own, as inside a vmap, cannot be sent
+                shown = plain(tensor, name)
+                shown.data_ptr()
+                self.found["trace." + name] = shown
 
         return hook
 
@@ -206,17 +217,17 @@ class Trace:
             hook.remove()
 
 
-def gradients(model: torch.nn.Module) -> dict[str, Tensor]:
-    """Give what backward left, by the names under which parameters are saved, whatever hooks make those names."""
+def gradients(model: torch.nn.Module, state: State) -> dict[str, Tensor]:
+    """Give what backward left, by the names under which parameters are saved, whatever makes those names."""
     own = dict(model.named_parameters())
     found = {n: p.grad.to_dense() if p.grad.is_sparse else p.grad for n, p in own.items() if p.grad is not None}
-    if own.keys() == torch.nn.Module.state_dict(model).keys():
+    if own.keys() == state().keys():
         return found
     values = {name: parameter.data for name, parameter in own.items()}
     try:
         for name, parameter in own.items():
             parameter.data = found.get(name, torch.zeros_like(parameter))
-        return torch.nn.Module.state_dict(model)
+        return dict(state())
     finally:
         for name, parameter in own.items():
             parameter.data = values[name]
@@ -227,8 +238,9 @@ def cast(model: torch.nn.Module, dtype: str) -> None:
     model.double() if dtype == "float64" else model.float()
 
 
-def compare_names(own: dict[str, list[int]], wanted: dict[str, list[int]]) -> str:
+def compare_names(state: Mapping[str, Tensor], wanted: dict[str, list[int]]) -> str:
     """Say how the model's parameters differ from the contract's, or nothing."""
+    own = {name: list(tensor.shape) for name, tensor in state.items()}
     missing = sorted(set(wanted) - set(own))
     extra = sorted(set(own) - set(wanted))
     shapes = sorted(name for name in set(own) & set(wanted) if own[name] != wanted[name])
