@@ -116,9 +116,7 @@ class BubblewrapSandbox:
         args += ["--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", "sandbox"]
         # No init of bwrap's own: it would hold our pipe open for anybody of its user to open anew through /proc.
         args += ["--die-with-parent", "--new-session", "--clearenv", "--as-pid-1"]
-        # The worker knows where packages are; an interpreter that a submission starts is told.
-        own = {"PATH": f"{environment.PYTHON}/bin:/usr/bin", "PYTHONPATH": environment.SITE}
-        for name, value in (ENVIRONMENT | own).items():
+        for name, value in (ENVIRONMENT | {"PATH": f"{environment.PYTHON}/bin:/usr/bin"}).items():
             args += ["--setenv", name, value]
         args += interpreter
         args += environment.packages()

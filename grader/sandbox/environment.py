@@ -18,13 +18,14 @@ from grader.errors import HarnessError
 
 PACKAGES = ("torch", "numpy", "safetensors", "pytest")
 SITE = "/opt/site"
+TOLD = Path(__file__).with_name("site.pth")  # names SITE, to each interpreter that is started inside
 PYTHON = "/opt/python"
 # Where the dynamic loader looks; nothing of /usr but its libraries is needed.
 LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64", "/lib32")
 
 
 def interpreter() -> tuple[str, list[str]]:
-    """Give the interpreter's path inside and the bwrap arguments that put it there, site-packages masked."""
+    """Give the interpreter's path inside and the bwrap arguments that put it there, site-packages masked by SITE."""
     args: list[str] = []
     for name in LIBRARIES:
         path = Path(name)
@@ -52,7 +53,8 @@ def interpreter() -> tuple[str, list[str]]:
         if folder.is_dir() and not folder.is_symlink():
             for packages in sorted(folder.glob("python3*/*-packages")):
                 masked = f"{at}/{packages.relative_to(folder)}"
-                args += ["--size", "4096", "--perms", "0555", "--tmpfs", masked, "--remount-ro", masked]
+                args += ["--size", "4096", "--perms", "0555", "--tmpfs", masked]
+                args += ["--ro-bind", str(TOLD), f"{masked}/{TOLD.name}", "--remount-ro", masked]
     return inside, args
 
 

@@ -129,8 +129,6 @@ def environment() -> list[str]:
     expected = {"HOME", "USER", "LOGNAME", "LANG", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "PATH", "HOSTNAME", "PWD"}
     expected |= {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}
     expected |= {"LD_LIBRARY_PATH", "LC_CTYPE", "PYTHON_VERSION", "PYTHON_SHA256", "GPG_KEY"}  # the last: python images
-    if os.environ.get("PYTHONPATH") == "/opt/site":  # where an interpreter that is started inside has its packages
-        expected.add("PYTHONPATH")
     found = [f"variable {name}" for name in os.environ if name not in expected]
     for number in range(3, 1024):
         with contextlib.suppress(OSError):
@@ -234,8 +232,6 @@ def main() -> None:
         if word == "memory":
             print(memory(int(value)), flush=True)
         elif word == "torch":
-            if Path("/opt/site").is_dir():
-                sys.path.append("/opt/site")
             import torch
 
             print(torch.__version__, flush=True)

@@ -21,8 +21,6 @@ from typing import Any
 os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", HOME="/tmp", TORCHINDUCTOR_CACHE_DIR="/tmp")
 WALL = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(WALL)]
-if Path("/opt/site").is_dir():
-    sys.path.append("/opt/site")
 
 gc.disable()  # nothing that an import makes is garbage
 

@@ -126,10 +126,11 @@ for dumpable in (1, 0):
 
 
 def test_an_interpreter_that_is_started_inside_has_the_packages(sandbox: Sandbox) -> None:
-    """Tests may run what they test in a process of its own: torch and numpy are there as well."""
+    """Tests may run what they test in a process of its own: torch and numpy are there as well, whatever its path."""
     program = (
-        "import subprocess, sys\n"
-        "print(subprocess.run([sys.executable, '-c', 'import numpy, torch; print(torch.ones(2).sum())'],\n"
-        "    capture_output=True, text=True, check=True).stdout)"
+        "import os, subprocess, sys\n"
+        "for how, env in (('-c', {}), ('-Ic', {}), ('-c', {'PYTHONPATH': '/tmp'})):\n"
+        "    subprocess.run([sys.executable, how, 'import numpy, torch; print(torch.ones(2).sum(), flush=True)'],\n"
+        "        env=os.environ | env, check=True)"
     )
-    assert run_to_end(sandbox, program).strip() == "tensor(2.)"
+    assert run_to_end(sandbox, program).split() == ["tensor(2.)"] * 3

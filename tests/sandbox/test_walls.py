@@ -152,8 +152,6 @@ def test_outside_all_this_is_otherwise() -> None:
 def test_torch_works_inside(sandbox: Sandbox) -> None:
     """What a submission needs is there and runs under all the limits."""
     program = """
-import os, sys
-if os.path.isdir("/opt/site"): sys.path.append("/opt/site")
 import numpy, safetensors.torch, torch
 assert torch.allclose(torch.ones(2, 2) @ torch.ones(2, 2), torch.full((2, 2), 2.0))
 x = torch.ones(3, requires_grad=True); (x * x).sum().backward()
@@ -166,8 +164,7 @@ print(torch.__version__.split("+")[0], numpy.__version__, x.grad.tolist())
 def test_pytest_works_inside(sandbox: Sandbox) -> None:
     """A candidate's own tests can be run inside."""
     program = """
-import os, sys
-if os.path.isdir("/opt/site"): sys.path.append("/opt/site")
+import sys
 import pytest
 open("/tmp/test_it.py", "w").write("def test_it(): assert 1 + 1 == 2\\n")
 sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "/tmp/test_it.py"]))
