@@ -14,6 +14,7 @@ from grader.report.draw import real
 from grader.report.text import rough, short
 
 MOST_ROWS, MOST_COLUMNS = 64, 96
+UNSEEN, BLIND, SEES, LEAKS = 0, 1, 2, 4  # levels of a causality map, as numbers of heat colours
 
 
 def _matrix(data: Any) -> list[list[float]] | None:
@@ -219,9 +220,6 @@ def causality_map(data: Any, limit: float) -> Map | None:
         caption=f"{told[0].upper()}{told[1:]}. Dots: a later token leaks in. Rings: an earlier token is ignored.",
         alternative=told,
     )
-
-
-UNSEEN, BLIND, SEES, LEAKS = 0, 1, 2, 4  # levels of a causality map, as numbers of heat colours
 
 
 def _kind(size: float, may_move: bool, limit: float) -> int:

@@ -83,6 +83,8 @@ SUBMISSION_MARGIN_MIB = 4  # directories and page rounding on top of limits.subm
 SHM_MIB = 16
 SPARE_PROCESSES = 4  # the worker's parent, its child and their threads, beside what the submission may start
 OPEN_FILES = 1024
+CHUNK_BYTES = 1 << 20  # that are sent or received at once
+LAST_WORDS_BYTES = 4096  # of what a sandbox said on standard error, that are kept
 # Of glibc's allocator, on both sides of the wall: what is freed stays for the next tensor of its size. To map and clear
 # pages anew for each attention matrix takes a fifth of a run.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(64 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}

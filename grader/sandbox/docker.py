@@ -26,8 +26,10 @@ from grader.errors import HarnessError, SandboxLost, UsageError
 from grader.models import Limits
 from grader.sandbox import cgroup, cpus, image, promises, seccomp
 from grader.sandbox.base import (
+    CHUNK_BYTES,
     ENVIRONMENT,
     INSIDE_UID,
+    LAST_WORDS_BYTES,
     OPEN_FILES,
     SHM_MIB,
     SPARE_PROCESSES,
@@ -45,8 +47,6 @@ INODES = 1 << 16  # of a scratch folder; bwrap cannot set this, and there the li
 LABEL = "grader."
 RUNTIME_VARIABLE = "GRADER_DOCKER_RUNTIME"
 KERNELS_OF_THEIR_OWN = ("runsc", "kata")  # what this machine's kernel sees of them is not what the submission meets
-CHUNK_BYTES = 1 << 20
-LAST_WORDS_BYTES = 4096
 LOOK_EVERY_S = 1.0
 TOLD_WITHIN_S = 10.0  # an engine that is busy tells late
 SHORTEST_S = 0.001

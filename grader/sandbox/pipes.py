@@ -9,10 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from grader.sandbox.base import Deadline, SandboxGone
-
-CHUNK_BYTES = 1 << 20
-LAST_WORDS_BYTES = 4096
+from grader.sandbox.base import CHUNK_BYTES, LAST_WORDS_BYTES, Deadline, SandboxGone
 
 
 class Pipes:

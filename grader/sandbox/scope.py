@@ -16,6 +16,7 @@ from grader.sandbox.base import SPARE_PROCESSES
 
 PROBE_S = 10
 IN_SCOPE_WITHIN_S = 5.0
+HOLDS = {"memory": "memory.max", "swap": "memory.swap.max", "processes": "pids.max"}
 NEEDED = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")  # how systemd-run finds the user's own systemd
 
 
@@ -44,13 +45,10 @@ def find(pid: int) -> cgroup.Group | None:
         meter = cgroup.of_process(pid, "/run-")
         if meter and meter.oom:
             folder = meter.oom.parent
-            missing = [name for name, file in _HOLDS.items() if _is_unlimited(folder / file)]
+            missing = [name for name, file in HOLDS.items() if _is_unlimited(folder / file)]
             return cgroup.Group((), meter, tuple(missing))
         time.sleep(0.005)
     return None
-
-
-_HOLDS = {"memory": "memory.max", "swap": "memory.swap.max", "processes": "pids.max"}
 
 
 def _is_unlimited(file: Path) -> bool:
