@@ -103,14 +103,10 @@ class Cluster:
                     self._cancel(live)
                     return
                 while waiting and len(live) < AHEAD * max(1, slots):
-                    failed = self._submit(waiting.popleft(), live, done)
-                    if failed is not None:
-                        yield failed
+                    yield from self._submit(waiting.popleft(), live, done)
                 if suspects and not waiting and not live:
                     alone = suspects.popleft()
-                    failed = self._submit(alone, live, done)
-                    if failed is not None:
-                        yield failed
+                    yield from self._submit(alone, live, done)
                 with suppress(queue.Empty):
                     job, started, future = live.pop(done.get(timeout=LOOK_EVERY_S))
                     if _lost_nodes(future) and job is not alone:
@@ -124,13 +120,14 @@ class Cluster:
         with suppress(Exception):
             self._client.close(timeout=CONNECT_S)
 
-    def _submit(self, job: Job, live: Live, done: queue.SimpleQueue[str]) -> Scorecard | None:
+    def _submit(self, job: Job, live: Live, done: queue.SimpleQueue[str]) -> Generator[Scorecard]:
         """Hand a job over; gives a scorecard where that fails."""
         started = datetime.now(UTC)
         try:
             brought = bring(job)
         except GraderError as error:
-            return batch.failed(job, started, str(error))
+            yield batch.failed(job, started, str(error))
+            return
         try:
             future = self._client.submit(
                 grade_here,
@@ -140,10 +137,10 @@ class Cluster:
                 pure=False,
             )
         except Exception as error:
-            return batch.failed(job, started, f"it could not be handed to the scheduler at {self._address}: {error}")
+            yield batch.failed(job, started, f"it could not be handed to the scheduler at {self._address}: {error}")
+            return
         live[job.name] = job, started, future
         future.add_done_callback(lambda _: done.put(job.name))
-        return None
 
     def _cancel(self, live: Live) -> None:
         with suppress(Exception):  # what cannot be told to a scheduler that is gone
