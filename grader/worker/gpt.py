@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import UninitializedParameter
 
-from grader.worker.plain import Answers, Unfit, pair, plain
+from grader.worker.plain import Answer, Answers, Unfit, pair, plain
 
 State = Callable[[], Mapping[str, Tensor]]
-Answer = tuple[dict[str, Any], dict[str, Tensor]]
 TRACED = ("tok_emb", "attn", "mlp", "", "ln_f", "head")
 
 

@@ -9,9 +9,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from grader.worker.plain import Unfit, plain, strided, turned
+from grader.worker.plain import Answer, Unfit, plain, strided, turned
 
-Answer = tuple[dict[str, Any], dict[str, Tensor]]
 NAMES = ("A", "B")
 VIEWS = {
     "view", "_unsafe_view", "transpose", "t", "permute", "expand", "detach", "alias", "as_strided", "unsqueeze",

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+Answer = tuple[dict[str, Any], dict[str, torch.Tensor]]  # what a request is answered with: plain data, and tensors
+
 
 class Unfit(Exception):
     """The submission's answer has the wrong form; the text says what was expected."""
@@ -51,7 +53,7 @@ class Answers:
         self.last = [*self.last[-1:], bare(value, what)]
         return copied(self.last[-1])
 
-    def before(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    def before(self) -> Answer:
         """Give the answer before the last once more."""
         return {}, {"before": copied(self.last[0])}
 

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.worker.plain import Answers, Unfit, plain, turned
+from grader.worker.plain import Answer, Answers, Unfit, plain, turned
 
-Answer = tuple[dict[str, Any], dict[str, Tensor]]
 LAID: dict[str, Callable[[Tensor], Tensor]] = {
     "in order": lambda x: x,
     "transposed": turned,

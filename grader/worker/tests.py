@@ -7,9 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from grader.worker.plain import fit
+from grader.worker.plain import Answer, fit
 
-Answer = tuple[dict[str, Any], dict[str, Tensor]]
 NAMES_LIMIT = 50
 NAME_LIMIT = 200
 
