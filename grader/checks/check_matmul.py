@@ -300,7 +300,7 @@ def sound(candidate: Candidate, draw: Draw) -> Iterator[dict[str, Tensor]]:
 
 
 @criterion("matmul.gradcheck")
-def check_operands_that_changed_are_multiplied_anew(candidate: Candidate, draw: Draw, rubric: Rubric) -> None:
+def check_operands_that_changed_are_multiplied_anew(candidate: Candidate, draw: Draw) -> None:
     """Inputs may change where they lie, as gradcheck and optimizers have it: the next product is of what lies there."""
     for sent in sound(candidate, draw):
         for which in "AB":
