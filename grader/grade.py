@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
@@ -44,45 +44,56 @@ def bring(job: Job) -> Brought:
 
 def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None) -> Scorecard:
     """Grade one submission, read here unless it was brought. Raises UsageError if it cannot be read, HarnessError."""
-    started, clock = datetime.now(UTC), time.monotonic()
-    retried: str | None = None
-    weak: tuple[str, ...] = ()
-    versions = {"grader": __version__, "python": platform.python_version()}
-    spans: dict[str, float] = {}
-
-    @contextmanager
-    def span(name: str) -> Iterator[None]:
-        begun = time.monotonic()
-        try:
-            yield
-        finally:
-            spans[name] = round(time.monotonic() - begun, 3)
-
-    def run_info(best_effort: tuple[str, ...] = (), image: str | None = None, runtime: str | None = None) -> RunInfo:
-        return RunInfo(
-            seed=job.seed,
-            sandbox=job.sandbox,
-            started_at=started.isoformat(timespec="seconds"),
-            duration_s=round(time.monotonic() - clock, 3),
-            spans=dict(spans),
-            rubric_digest=job.rubric_digest,
-            versions=versions,
-            machine=f"{platform.system()} {platform.release()} {platform.machine()}",
-            image=image,
-            runtime=runtime,
-            only=job.only,
-            best_effort=best_effort,
-            weak=weak,
-            retried=retried,
-            limits=job.rubric.limits,
-            tolerances=job.rubric.tolerances,
-        )
-
-    with span("read"):
+    run = _Run(job, tell)
+    with run.span("read"):
         brought = brought or bring(job)
     snapshot = brought.snapshot
     if isinstance(snapshot, Rejected):
-        return score.rejected(job, run_info(), str(snapshot))
+        return score.rejected(job, run.info(), str(snapshot))
+    try:
+        return _attempt(run, snapshot, brought.keys)
+    except SandboxLost as lost:
+        # No submission can bring this about, and what comes of it is judged by the same inputs: no second chance.
+        run.retried = str(lost)
+        run.phase(f"once more, in a fresh sandbox: {run.retried}")
+    _wait_for(job.sandbox)
+    return _attempt(run, snapshot, brought.keys)
+
+
+def _attempt(run: _Run, snapshot: submission.Snapshot, known: dict[str, keys.Key]) -> Scorecard:
+    """Grade a submission in a sandbox of its own. Raises HarnessError, SandboxLost."""
+    job, limits = run.job, run.job.rubric.limits
+    with run.span("open"):
+        sandbox = choose(job.sandbox)
+        sandbox.prepare(run.phase)
+        run.phase("starting the sandbox")
+        room = ahead.take(job.sandbox, limits) or sandbox.open(limits)  # imports torch while we do
+    try:
+        with run.span("import"):
+            from grader import judge
+            from grader.candidate import Candidate
+    except BaseException:
+        room.close()
+        raise
+    candidate = Candidate(snapshot.files, snapshot.refused, limits, lambda: sandbox.open(limits))
+    try:
+        with run.span("boot"):  # what the worker's import takes longer than ours
+            candidate.boot(room)
+        run.weak = promises.missing(room)
+        if run.weak and not job.allow_weak_sandbox:
+            raise HarnessError(
+                f"{job.sandbox} does not keep here what no run should do without: {'; '.join(run.weak)}. See "
+                "`grader doctor`; use another sandbox, or --allow-weak-sandbox, and the report says so in red"
+            )
+        run.phase("judging")
+        with run.span("judge"):
+            results = judge.run(candidate, job.rubric, job.seed, job.only, run.criterion, run.last)
+        if not job.only or fnmatch(DIAGNOSIS, job.only):
+            results[DIAGNOSIS] = (diagnose(snapshot.files.get("submission.toml"), job.kit, known),)
+    finally:
+        with run.span("close"):
+            candidate.close()
+    run.versions["torch"] = candidate.worker_torch
     info = SubmissionInfo(
         name=job.name,
         digest=snapshot.digest,
@@ -90,66 +101,66 @@ def grade(job: Job, tell: Tell = lambda _: None, brought: Brought | None = None)
         files=tuple(sorted(snapshot.files)),
         refused=snapshot.refused,
     )
+    output = candidate.output.decode("utf-8", "replace")
+    how = run.info(candidate.best_effort, candidate.image, candidate.runtime)
+    card = score.build(job.rubric, info, how, results, output)
+    changes = change.changes(snapshot.files, known.get(info.kit or ""))
+    return card.model_copy(update={"changes": changes, "notes": change.notes(snapshot.files)})
 
-    def phase(text: str) -> None:
-        tell(Event(submission=job.name, kind="phase", text=text))
 
-    def criterion(name: str, verdict: Verdict | None) -> None:
-        tell(Event(submission=job.name, kind="criterion", text=name, verdict=verdict))
+@dataclass
+class _Run:
+    """What is noted of a run while it goes on, and told of it."""
 
-    def last() -> None:
-        tell(Event(submission=job.name, kind="last", text="running the submission's own tests"))
+    job: Job
+    tell: Tell
+    versions: dict[str, str] = field(
+        default_factory=lambda: {"grader": __version__, "python": platform.python_version()}
+    )
+    spans: dict[str, float] = field(default_factory=dict)
+    weak: tuple[str, ...] = ()
+    retried: str | None = None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    clock: float = field(default_factory=time.monotonic)
 
-    def attempt() -> Scorecard:
-        nonlocal weak
-        with span("open"):
-            sandbox = choose(job.sandbox)
-            sandbox.prepare(phase)
-            phase("starting the sandbox")
-            limits = job.rubric.limits
-            room = ahead.take(job.sandbox, limits) or sandbox.open(limits)  # imports torch while we do
+    @contextmanager
+    def span(self, name: str) -> Iterator[None]:
+        """Note how long a phase takes."""
+        begun = time.monotonic()
         try:
-            with span("import"):
-                from grader import judge
-                from grader.candidate import Candidate
-        except BaseException:
-            room.close()
-            raise
-        candidate = Candidate(
-            snapshot.files, snapshot.refused, job.rubric.limits, lambda: sandbox.open(job.rubric.limits)
-        )
-        try:
-            with span("boot"):  # what the worker's import takes longer than ours
-                candidate.boot(room)
-            weak = promises.missing(room)
-            if weak and not job.allow_weak_sandbox:
-                raise HarnessError(
-                    f"{job.sandbox} does not keep here what no run should do without: {'; '.join(weak)}. See "
-                    "`grader doctor`; use another sandbox, or --allow-weak-sandbox, and the report says so in red"
-                )
-            phase("judging")
-            with span("judge"):
-                results = judge.run(candidate, job.rubric, job.seed, job.only, criterion, last)
-            if not job.only or fnmatch(DIAGNOSIS, job.only):
-                results[DIAGNOSIS] = (diagnose(snapshot.files.get("submission.toml"), job.kit, brought.keys),)
+            yield
         finally:
-            with span("close"):
-                candidate.close()
-        versions["torch"] = candidate.worker_torch
-        output = candidate.output.decode("utf-8", "replace")
-        how = run_info(candidate.best_effort, candidate.image, candidate.runtime)
-        card = score.build(job.rubric, info, how, results, output)
-        changes = change.changes(snapshot.files, brought.keys.get(info.kit or ""))
-        return card.model_copy(update={"changes": changes, "notes": change.notes(snapshot.files)})
+            self.spans[name] = round(time.monotonic() - begun, 3)
 
-    try:
-        return attempt()
-    except SandboxLost as lost:
-        # No submission can bring this about, and what comes of it is judged by the same inputs: no second chance.
-        retried = str(lost)
-        phase(f"once more, in a fresh sandbox: {retried}")
-    _wait_for(job.sandbox)
-    return attempt()
+    def info(self, best_effort: tuple[str, ...] = (), image: str | None = None, runtime: str | None = None) -> RunInfo:
+        """Give what the scorecard says of the run so far."""
+        return RunInfo(
+            seed=self.job.seed,
+            sandbox=self.job.sandbox,
+            started_at=self.started.isoformat(timespec="seconds"),
+            duration_s=round(time.monotonic() - self.clock, 3),
+            spans=dict(self.spans),
+            rubric_digest=self.job.rubric_digest,
+            versions=self.versions,
+            machine=f"{platform.system()} {platform.release()} {platform.machine()}",
+            image=image,
+            runtime=runtime,
+            only=self.job.only,
+            best_effort=best_effort,
+            weak=self.weak,
+            retried=self.retried,
+            limits=self.job.rubric.limits,
+            tolerances=self.job.rubric.tolerances,
+        )
+
+    def phase(self, text: str) -> None:
+        self.tell(Event(submission=self.job.name, kind="phase", text=text))
+
+    def criterion(self, name: str, verdict: Verdict | None) -> None:
+        self.tell(Event(submission=self.job.name, kind="criterion", text=name, verdict=verdict))
+
+    def last(self) -> None:
+        self.tell(Event(submission=self.job.name, kind="last", text="running the submission's own tests"))
 
 
 def _wait_for(name: str) -> None:
