@@ -137,7 +137,10 @@ class MessageReader:
 
 
 def parse_header(data: bytes) -> dict[str, Any]:
-    """Read strict JSON: an object of text that can be written, no NaN, no key twice, not too deep. Raises WireError."""
+    """Read strict JSON: an object of text that can be written, numbers of 64 bits, no NaN, no key twice, not too deep.
+
+    Raises WireError.
+    """
 
     def no_constant(text: str) -> Any:
         raise WireError(f"header has the constant {text}")
@@ -148,6 +151,12 @@ def parse_header(data: bytes) -> dict[str, Any]:
             raise WireError("header has a number too large for a float")
         return value
 
+    def whole(text: str) -> int:
+        value = int(text)
+        if not -(2**63) <= value < 2**63:
+            raise WireError("header has a number too large for 64 bits")
+        return value
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
@@ -156,7 +165,11 @@ def parse_header(data: bytes) -> dict[str, Any]:
 
     try:
         header = json.loads(
-            data.decode("utf-8"), parse_constant=no_constant, parse_float=finite, object_pairs_hook=unique
+            data.decode("utf-8"),
+            parse_constant=no_constant,
+            parse_float=finite,
+            parse_int=whole,
+            object_pairs_hook=unique,
         )
         if b"\\u" in data:
             json.dumps(header, ensure_ascii=False).encode()  # half a surrogate pair is no text

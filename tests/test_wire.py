@@ -117,13 +117,20 @@ def test_a_message_over_the_limit_is_refused_before_it_is_read(header: int, payl
     "text",
     [
         '{"a": NaN}', '{"a": Infinity}', '{"a": 1e999}', '{"a": 1, "a": 2}', '{"a": {"b": 1, "b": 2}}', "[]", "1", "",
-        '{"a": ' + "9" * 5000 + "}", "[" * 100000, '{"a":' * 50 + "1" + "}" * 50, '{"a": "\ud800"}',
+        '{"a": ' + "9" * 5000 + "}", f'{{"a": {2**63}}}', f'{{"a": [{-(2**63) - 1}]}}', "[" * 100000,
+        '{"a":' * 50 + "1" + "}" * 50, '{"a": "\ud800"}',
     ],
 )  # fmt: skip
 def test_json_that_is_not_strict_is_refused(text: str) -> None:
     """Constants, doubled keys, huge numbers and deep nesting are faults of the other side, never crashes of ours."""
     with pytest.raises(wire.WireError):
         wire.parse_header(text.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63)])
+def test_whole_numbers_of_64_bits_are_read(number: int) -> None:
+    """The largest and the smallest come out as they went in."""
+    assert wire.parse_header(b'{"a": %d}' % number) == {"a": number}
 
 
 @pytest.mark.parametrize(
