@@ -9,8 +9,8 @@ from pathlib import Path
 
 
 def main(status: str, path: str) -> None:
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    card = json.loads(lines[0]) if lines else None
+    line = Path(path).read_text(encoding="utf-8").split("\n")[0]  # splitlines would cut inside strings of JSON
+    card = json.loads(line) if line else None
     print(f"status={status}")
     if card is None:
         print(f"score=\nline=not graded: grade ended with status {status}")

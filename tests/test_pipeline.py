@@ -161,6 +161,18 @@ def test_the_grade_step_says_when_nothing_was_graded(checkout: Path, tmp_path: P
         assert (status, output) == (0, "status=2\nscore=\nline=not graded: grade ended with status 2\n")
 
 
+def test_no_character_of_a_candidate_cuts_the_line(tmp_path: Path) -> None:
+    """What some take for the end of a line is one to nobody here."""
+    card = {
+        "notes": "a\u2028b\u0085c", "submission": {"name": "ann"}, "score": 87.5, "max_score": 100, "bonus": 0,
+        "pending": 0, "run": {}, "outcome": "graded",
+    }  # fmt: skip
+    (tmp_path / "cards").write_text(json.dumps(card, ensure_ascii=False) + "\n", encoding="utf-8")
+    script = [sys.executable, "-I", str(ROOT / "scripts/ci_line.py"), "0", str(tmp_path / "cards")]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert done.stdout == "status=0\nscore=87.5\nline=ann: 87.5 of 100\n"
+
+
 @pytest.mark.bubblewrap
 def test_keys_reach_the_diagnosis_and_are_left_nowhere(checkout: Path, tmp_path: Path) -> None:
     """The secret is a file for as long as the step runs, for its owner alone, and in no report."""
