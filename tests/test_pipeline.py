@@ -218,6 +218,44 @@ def test_one_comment_is_kept_up_to_date(earlier: str, checkout: Path, tmp_path: 
     assert subprocess.run(["bash", "-e", "-c", script], env=variables, check=False).returncode == 2
 
 
+@pytest.mark.bubblewrap
+def test_nothing_that_a_merge_request_commits_is_believed(checkout: Path, tmp_path: Path) -> None:
+    """GitLab's job: neither a status, nor settings, nor reports of the branch that is graded."""
+    project = tmp_path / "project"
+    (project / "submission").mkdir(parents=True)
+    (project / "reports").mkdir()
+    (project / "reports" / "index.html").write_text("all is well")
+    (project / "reports" / "reviews.sqlite").write_text("marks")
+    (project / "grade.env").write_text("status=0\nscore=100\n")
+    (project / "grader.toml").write_text("min_score = -1\nrubric = 'own.toml'\nunknown = 1\n")
+    job = read(GITLAB)["grade"]
+    script = "\n".join(job["script"]).replace("/opt/grader", str(checkout))
+    script = script.replace("/tmp/rubric.toml", str(ROOT / "rubrics/minigpt-matmul.toml"))
+    given = {**job["variables"], "SUBMISSION": job["variables"]["SUBMISSION"].replace("$CI_PROJECT_DIR", str(project))}
+    variables = {
+        **{key: os.environ[key] for key in ("PATH", "HOME")}, **given, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path),
+        "CI_PROJECT_DIR": str(project), "SANDBOX": "bubblewrap", "MIN_SCORE": "70",
+    }  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-e", "-c", script], cwd=project, env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.splitlines()[-3:] == ["status=1", "score=0", "line=submission: 0 of 100"]
+    assert {path.name for path in (project / "reports").iterdir()} == {"index.html", "junit.xml", "submission"}
+    assert "all is well" not in (project / "reports/index.html").read_text()
+
+
+def test_the_short_workflow_grades_beside_the_checkout() -> None:
+    """Settings are looked for in the folder where a step runs and above, and reports go into it."""
+    [text] = re.findall(r"```yaml\n(jobs:.*?)```", (ROOT / "docs/pipelines.md").read_text(), re.DOTALL)
+    checkout, grade = yaml.safe_load(text)["jobs"]["grade"]["steps"]
+    folder = Path(checkout["with"]["path"])
+    assert (
+        folder in Path(grade["with"]["submission"]).parents
+        and folder not in Path(grade["with"].get("out", "reports")).parents
+    )
+
+
 @pytest.mark.docker
 def test_the_image_is_cached_in_a_file_and_loaded_again(tmp_path: Path) -> None:
     """The second run of a pipeline finds the image in its cache: nothing is built."""
