@@ -15,6 +15,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -288,15 +289,16 @@ class DockerRoom:
             now = self._meter.read() if self._meter else Usage(None, None)
             with contextlib.suppress(*ENGINE_FAULTS, KeyError):
                 if now.cpu_s is None:
-                    now = Usage(_cpu_s_from_engine(self._client, self._container), now.oom_kills)
+                    now = replace(now, cpu_s=_cpu_s_from_engine(self._client, self._container))
                 if now.oom_kills is None:
                     state = self._client.api.inspect_container(self._container)["State"]
-                    now = Usage(now.cpu_s, int(state["OOMKilled"]))
+                    now = replace(now, oom_kills=int(state["OOMKilled"]))
             # A group that is gone with its container has no figures any more; the last ones stand.
             before = self._usage
             self._usage = Usage(
                 before.cpu_s if now.cpu_s is None else max(now.cpu_s, before.cpu_s or 0.0),
                 before.oom_kills if now.oom_kills is None else max(now.oom_kills, before.oom_kills or 0),
+                max(now.host_kills, before.host_kills),
             )
         return self._usage
 

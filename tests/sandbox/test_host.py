@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -136,6 +137,22 @@ def test_a_kill_below_the_own_limit_is_the_machine_s(tmp_path: Path, files: dict
     for name, text in {"memory.limit_in_bytes": "1000", **files}.items():
         (tmp_path / name).write_text(text)
     assert cgroup.Meter(None, tmp_path / next(iter(files))).read() == used
+
+
+def test_a_kill_by_the_machine_is_not_forgotten_with_the_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the group said before it went stands: the engine knows a kill, and not whose doing it was."""
+    figures = iter([Usage(1.0, 0, 1), Usage(None, None)])
+    meter = SimpleNamespace(read=lambda: next(figures))
+    monkeypatch.setattr(docker_backend.cgroup, "of_process", lambda pid, expect: meter)
+    api = SimpleNamespace(
+        base_url="http+docker://localhost", inspect_container=lambda _: {"State": {"OOMKilled": False}}
+    )
+    client: Any = SimpleNamespace(api=api)
+    monkeypatch.setattr(docker_backend, "_cpu_s_from_engine", lambda client, container: None)
+    state = {"Id": "c", "State": {"Pid": 1}, "HostConfig": {}}
+    nothing: Any = None
+    room = docker_backend.DockerRoom(client, state, nothing, nothing, nothing, "image", ())
+    assert room.usage() == room.usage() == Usage(1.0, 0, 1)
 
 
 def test_version_2_groups_are_made_where_controllers_are_handed_down(tmp_path: Path) -> None:
