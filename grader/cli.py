@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 from contextlib import closing, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -118,6 +119,8 @@ def grade(
     outputs = {"junit": junit, "gradescope": gradescope, "summary": summary, "csv": csv}
     extra = {name: path for name, path in outputs.items() if path is not None}
     _check_writable(out, extra)
+    if as_json and isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
     reports = store.Store(out, _marking(out, lines))
     executor: Executor

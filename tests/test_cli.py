@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import pty
@@ -213,6 +214,19 @@ def test_json_is_the_only_thing_on_standard_output(
     cards = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [card["outcome"] for card in cards] == ["graded", "graded", "harness_error", "rejected"]
     assert {card["schema"] for card in cards} == {"scorecard/1"}
+
+
+def test_json_is_utf_8_whatever_the_terminal_speaks(
+    grade: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A character that standard output's own encoding lacks ends no batch, graded now or kept."""
+    (tmp_path / "rubric.toml").write_text(DEFAULT_RUBRIC.read_text().replace('title = "', 'title = "\u0141'))
+    for again in ((), ("--resume",)):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+        assert grade("alice", "bob", "--json", "--rubric", "rubric.toml", *again) == 0
+        lines = written.getvalue().decode().splitlines()
+        assert len(lines) == 2 and all("\u0141" in line and json.loads(line) for line in lines)
 
 
 def test_a_name_that_is_no_text_costs_nobody_anything(grade: Callable[..., int], tmp_path: Path) -> None:
