@@ -53,6 +53,7 @@ SIGNED = (
     + NAME
     + r"[ \t]*$",
 )
+SIGNATURES = 300  # words of signatures that are looked for; a submission has a dozen
 WRITTEN = ("changes", "notes", "output", "reason", "criteria")  # what of a scorecard may hold a candidate's words
 EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 PROFILE = re.compile(
@@ -130,12 +131,12 @@ def _draw(taken: set[str]) -> str:
 def conceal(card: Scorecard, name: str, code: str) -> Scorecard:
     """Give the scorecard without the name: replaced wherever it, a part of it, or a signature of the texts stands.
 
+    Of more words of signatures than SIGNATURES the longest count: who signs with thousands wants to waste time.
     Text that a model generated stays as it is: pictures count its characters.
     """
     data = card.model_dump(by_alias=True)
-    pattern = _pattern(
-        _of_path(name) | {word for key in WRITTEN for text in _texts(data[key]) for word in _signed(text)}
-    )
+    signed = {word for key in WRITTEN for text in _texts(data[key]) for word in _signed(text)}
+    pattern = _pattern(_of_path(name) | set(_longest_first(signed)[:SIGNATURES]))
     data |= {key: _without(data[key], pattern, code) for key in WRITTEN}
     submission = data["submission"]
     submission |= {key: _without(submission[key], pattern, code) for key in ("files", "refused")}
@@ -170,8 +171,12 @@ def _signed(text: str) -> set[str]:
     return found
 
 
+def _longest_first(words: set[str]) -> list[str]:
+    return sorted((word for word in words if word), key=lambda word: (-len(word), word))
+
+
 def _pattern(words: set[str]) -> re.Pattern[str] | None:
-    ordered = sorted((word for word in words if word), key=lambda word: (-len(word), word))
+    ordered = _longest_first(words)
     if not ordered:
         return None
     # A name that is also a word of the language (Max, Dot) counts only where it is written like a name.
