@@ -24,7 +24,7 @@ get_thread_area getcpu getcwd getdents getdents64 getegid geteuid getgid getgrou
 getpgrp getpid getppid getpriority getrandom getresgid getresuid getrlimit getrusage getsid getsockname getsockopt
 gettid gettimeofday getuid getxattr
 kill landlock_add_rule landlock_create_ruleset landlock_restrict_self lchown lgetxattr link linkat listxattr llistxattr
-lseek lstat membarrier memfd_create mkdir mkdirat mlock mlock2 mlockall mmap mprotect mremap mseal
+lseek lstat membarrier mkdir mkdirat mlock mlock2 mlockall mprotect mremap mseal
 msync munlock munlockall munmap nanosleep newfstatat open openat openat2 pause pidfd_open pidfd_send_signal pipe pipe2
 pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64 preadv process_mrelease pselect6 pwrite64
 pwritev read readahead readlink readlinkat readv recvfrom recvmmsg recvmsg remap_file_pages rename renameat
@@ -126,11 +126,19 @@ def never_other(call: str, argument: int, zero: int | None = None) -> tuple[Rule
     return tuple(Rule(call, argument, 1 << bit, 1 << bit, allow=False, zero=zero) for bit in range(32))
 
 
+def never(call: str, argument: int, flag: int) -> tuple[Rule, Rule]:
+    """Allow a call without one flag, and refuse it with."""
+    return Rule(call, argument, flag, 0), Rule(call, argument, flag, flag, allow=False)
+
+
 CONDITIONAL = (
     Rule("socketpair", 0, LOW_32, AF_UNIX),  # a pair that is joined already; socket() itself stays denied
     *only_zero("prlimit64", 0),  # limits of one's own, not of the worker's parent, whose children inherit them
     *only_zero("setpriority", 1, zero=0),  # as well; whose, and of what: a process, not a group or a user
     *never_other("setpriority", 0),
+    # Huge pages: the machine's own pool of them, which no limit on memory counts.
+    *never("memfd_create", 1, 0x4),  # MFD_HUGETLB
+    *never("mmap", 3, 0x40000),  # MAP_HUGETLB
     Rule("clone", 0, sum(NEW_NAMESPACES), 0),
     *(Rule("clone", 0, flag, flag, allow=False) for flag in NEW_NAMESPACES),
     *(Rule("ioctl", 1, LOW_32, value) for value in HARMLESS_IOCTLS),
