@@ -30,7 +30,7 @@ pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64 preadv process_mrele
 pwritev read readahead readlink readlinkat readv recvfrom recvmmsg recvmsg remap_file_pages rename renameat
 renameat2 restart_syscall rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn
 rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sched_get_priority_max sched_get_priority_min sched_getaffinity
-sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval sched_yield seccomp select sendfile sendmmsg
+sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval sched_yield select sendfile sendmmsg
 sendmsg sendto set_robust_list set_thread_area set_tid_address setgid setgroups setitimer setpgid setregid
 setresgid setresuid setreuid setrlimit setsid setsockopt setuid shutdown sigaltstack signalfd signalfd4 splice stat
 statfs statx symlink symlinkat sync_file_range sysinfo tee tgkill time timer_create timer_delete
@@ -139,6 +139,7 @@ CONDITIONAL = (
     # Huge pages: the machine's own pool of them, which no limit on memory counts.
     *never("memfd_create", 1, 0x4),  # MFD_HUGETLB
     *never("mmap", 3, 0x40000),  # MAP_HUGETLB
+    *never("seccomp", 1, 0x8),  # SECCOMP_FILTER_FLAG_NEW_LISTENER: a process that answers the calls of another
     Rule("clone", 0, sum(NEW_NAMESPACES), 0),
     *(Rule("clone", 0, flag, flag, allow=False) for flag in NEW_NAMESPACES),
     *(Rule("ioctl", 1, LOW_32, value) for value in HARMLESS_IOCTLS),
