@@ -15,7 +15,6 @@ from pathlib import Path
 FOLDER = Path("/dev/grader-sandbox")  # the one file system that never forbids devices; gone when the machine restarts
 NUMBERS = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 OWNER = 65533
-WRITTEN = ("null", "tty")
 
 
 @functools.cache
@@ -35,7 +34,7 @@ def to_bind() -> tuple[tuple[str, str], ...] | None:
 
 def _make(path: Path, number: int) -> None:
     """Make a node for everybody, if it is not there. Raises OSError."""
-    mode = stat.S_IFCHR | (0o666 if path.name in WRITTEN else 0o444)  # who can write can set the times to now
+    mode = stat.S_IFCHR | (0o666 if path.name == "null" else 0o444)  # who can write can set the times to now
     if path.exists():
         found = path.stat()
         if (found.st_mode, found.st_rdev, found.st_uid) == (mode, number, OWNER):

@@ -20,6 +20,14 @@ def try_to_write(path):
     return "worked"
 
 
+def can_be_touched(path):
+    try:
+        os.utime(path)
+    except OSError:
+        return False
+    return True
+
+
 def can_be_changed(path):
     """Whether mode or times of a file can be set, here to what they are."""
     found = path.stat()
@@ -89,6 +97,7 @@ seen = {
     "changed_devices": [
         str(path) for path in Path("/dev").rglob("*") if path.is_char_device() and can_be_changed(path)
     ],
+    "touched_devices": [str(path) for path in Path("/dev").glob("*") if path.is_char_device() and can_be_touched(path)],
     "root": sorted(path.name for path in Path("/").iterdir()),
 }
 print(json.dumps(seen))
