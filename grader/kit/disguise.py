@@ -1,5 +1,5 @@
-"""Another text for a solution that does the same, so that a candidate's test cannot know a solution by its text, nor by
-what it is compiled to."""
+"""Another text for a solution that does the same, so that a candidate's test cannot look a solution up by its text, nor
+by what it is compiled to."""
 
 from __future__ import annotations
 
