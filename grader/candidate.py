@@ -34,6 +34,22 @@ MESSAGE_CHARS = 4096
 AXES = 16  # of a tensor in a reply
 FAULTS = 50  # of a reply's form, that are looked at
 SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM"}
+# What an operation calls, where that has another name; `import` is that of every part.
+CALLS: dict[Part, dict[str, str]] = {
+    "minigpt": {
+        "build": "building the model", "load": "load_state_dict", "cast": "casting the model",
+        "decay": "changing the weights", "graph": "generate", "trace": "forward",
+        "cache": "iterating over the cache", "drop": "dropping the cache", "before": "an earlier answer",
+    },
+    "matmul": {
+        "apply": "MatMul.apply", "again": "a second backward", "undefined": "backward without an upstream gradient",
+        "square": "MatMul.apply on one tensor twice", "nudged": "MatMul.apply after an operand changed",
+        "double": "double backward", "saved": "MatMul.apply", "changed": "MatMul.apply", "work": "backward",
+        "put": "the operands", "run": "MatMul.apply", "fetch": "the results",
+    },
+    "scan": {"inclusive": "inclusive_scan", "tiled": "tiled_prefix_matmul", "before": "an earlier answer"},
+    "tests": {"run": "the tests"},
+}  # fmt: skip
 Combine = Callable[[Tensor, Tensor], Tensor]
 # What comparisons are defined for; torch knows more (float8, complex, large unsigned), and computes less with them.
 DTYPES = frozenset({
@@ -83,14 +99,16 @@ class _Reply(_Strict):
 class RaisedError(CandidateFault):
     """A call raised an ordinary exception in the submission."""
 
-    def __init__(self, op: str, error: _Error) -> None:
+    def __init__(self, what: str, error: _Error, memory_limit: str = "") -> None:
         place = f" at {error.frames[-1].file}:{error.frames[-1].line}" if error.frames else ""
         verdict = Verdict.memory_limit if error.memory else Verdict.runtime_error
         trace = "\n".join(f"{f.file}:{f.line} in {f.name or '?'}: {f.text}" for f in error.frames)
         evidence: Evidence = {"type": error.type, "message": error.message[:2000], "traceback": trace}
         if error.frames:
             evidence |= {"file": error.frames[-1].file, "line": error.frames[-1].line}
-        super().__init__(verdict, f"{op} raised {error.type}{place}: {error.message[:300]}", {"error": evidence})
+        said = error.message[:300] or (memory_limit if error.memory else "")
+        message = f"{what} raised {error.type}{place}{f': {said}' if said else ''}"
+        super().__init__(verdict, message, {"error": evidence})
         self.is_value_error = error.value_error
 
 
@@ -322,6 +340,7 @@ class Candidate:
     def _exchange(
         self, part: Part, op: str, args: dict[str, Any], tensors: dict[str, Tensor], combine: Combine | None
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        what = "importing" if op == "import" else CALLS[part].get(op, op)
         call_id = secrets.token_hex(8)
         allowed = min(self.limits.call_s, self._left[part])
         started = time.monotonic()
@@ -343,21 +362,20 @@ class Candidate:
                 if reply.combine:
                     self._answer_combine(call_id, message.tensors, combine, deadline)
                     continue
-                return self._result(op, reply, message.tensors)
+                return self._result(what, reply, message.tensors)
         except Deadline:
             self._alive = False
-            what = "importing" if op == "import" else op
             which = "limits.tests_s" if part == "tests" else "limits.call_s, limits.part_s"
             raise CandidateFault(Verdict.time_limit, f"{what} did not end within {allowed:.3g} s ({which})") from None
         except SandboxGone:
             self._alive = False
-            raise self._death(op) from None
+            raise self._death(what) from None
         except wire.TooLarge as error:
             self._alive = False
             raise CandidateFault(Verdict.output_limit, str(error)) from None
         except wire.WireError as error:
             self._alive = False
-            raise CandidateFault(Verdict.protocol_error, f"the reply to {op} is not one: {error}") from None
+            raise CandidateFault(Verdict.protocol_error, f"the reply to {what} is not one: {error}") from None
         except BaseException:
             self._alive = False
             raise
@@ -414,16 +432,16 @@ class Candidate:
             raise wire.WireError("it has not exactly one of ok, error, unfit, too_large, combine")
         return reply
 
-    def _result(self, op: str, reply: _Reply, tensors: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    def _result(self, what: str, reply: _Reply, tensors: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
         if reply.error is not None:
-            raise RaisedError("importing" if op == "import" else op, reply.error)
+            raise RaisedError(what, reply.error, self._memory_text("it"))
         if reply.unfit is not None:
             raise CandidateFault(Verdict.wrong_answer, reply.unfit[:2000])
         if reply.too_large is not None:
             limit = self.limits.reply_mib
             raise CandidateFault(
                 Verdict.output_limit,
-                f"the reply to {op} has {reply.too_large >> 20} MiB; the limit is {limit:g} MiB (limits.reply_mib)",
+                f"the reply to {what} has {reply.too_large >> 20} MiB; the limit is {limit:g} MiB (limits.reply_mib)",
             )
         assert reply.ok is not None
         return reply.ok, tensors
@@ -440,9 +458,8 @@ class Candidate:
             raise
         self._send(wire.Message({"id": call_id}, {"out": out}), deadline)
 
-    def _death(self, op: str) -> CandidateFault:
+    def _death(self, what: str) -> CandidateFault:
         """Say how the child or the whole sandbox ended. Raises SandboxLost where the submission is not why."""
-        what = "importing" if op == "import" else op
         used = self.room.usage() if self.room else Usage(None, None)
         oom = used.oom_kills
         how = self._exit

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from grader import wire
-from grader.candidate import Candidate, CandidateFault, RaisedError
+from grader.candidate import CALLS, Candidate, CandidateFault, Part, RaisedError
 from grader.errors import HarnessError, SandboxLost
 from grader.judge import fit
 from grader.models import Limits, Verdict
 from grader.sandbox.base import Deadline, SandboxGone, Usage
+from grader.worker import gpt, matmul, scan, tests
 
 Say = Callable[[str], bytes]  # gives what the child sends in answer to the request with this id
 
@@ -271,9 +272,26 @@ def test_a_kill_for_want_of_the_machine_s_memory_is_no_verdict() -> None:
 
 def test_an_exception_names_its_line() -> None:
     """What the submission raised is shown with file and line."""
-    with pytest.raises(RaisedError, match=r"tiled raised ValueError at scan.py:7: no") as caught:
+    with pytest.raises(RaisedError, match=r"^tiled_prefix_matmul raised ValueError at scan.py:7: no$") as caught:
         call(FakeRoom(lambda i: message(id=i, error=error_of())))
     assert caught.value.is_value_error
+
+
+def test_an_exception_without_a_text_says_what_limit_there_is() -> None:
+    """A MemoryError is empty: the limit is what there is to say; of another, nothing is."""
+    ends = {"MemoryError": r":7: it took more than 2048 MiB \(limits.memory_mib\)$", "AssertionError": ":7$"}
+    for kind, end in ends.items():
+        error = error_of(type=kind, message="", memory=kind == "MemoryError")
+        with pytest.raises(RaisedError, match=end):
+            call(FakeRoom(lambda i, error=error: message(id=i, error=error)))
+
+
+def test_every_operation_is_named_by_what_the_submission_knows() -> None:
+    """What an operation is called in messages is of one that the worker has."""
+    servers: dict[Part, type] = {"minigpt": gpt.Server, "matmul": matmul.Server, "scan": scan.Server}
+    for part, calls in CALLS.items():
+        server = servers.get(part, tests.Server)
+        assert all(hasattr(server, f"do_{op}") for op in calls)
 
 
 def test_a_missing_part_costs_only_what_needs_it() -> None:
