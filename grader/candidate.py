@@ -310,7 +310,9 @@ class Candidate:
             return
         if name in self.refused:
             raise CandidateFault(Verdict.missing, f"{name} did not come in: {self.refused[name]}")
-        raise CandidateFault(Verdict.missing, f"{name} is not in the submission")
+        elsewhere = next((path for path in self.files if path.endswith(f"/{name}")), None)
+        there = f"; there is one at {elsewhere}" if elsewhere else ""
+        raise CandidateFault(Verdict.missing, f"{name} is not in the submission{there}")
 
     def _import(self, part: Part) -> None:
         """Fork a child and import the part in it; a fault at import is remembered, not paid for again and again."""

@@ -302,6 +302,10 @@ def test_a_missing_part_costs_only_what_needs_it() -> None:
         with pytest.raises(CandidateFault, match=text) as caught:
             candidate.call("run")
         assert caught.value.verdict is Verdict.missing
+    nested = Candidate({"sub/minigpt.py": b"", "my_minigpt.py": b""}, {}, Limits(), lambda: pytest.fail("no room"))
+    nested.enter("gpt")
+    with pytest.raises(CandidateFault, match=r"is not in the submission; there is one at sub/minigpt.py$"):
+        nested.call("run")
 
 
 def test_a_solution_is_laid_over_the_files_in_a_process_of_its_own() -> None:
