@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from grader.executor import Executor
-    from grader.models import Job, Rubric, Scorecard
+    from grader.models import Criterion, Job, Rubric, Scorecard
     from grader.store import Store
     from grader.terminal import Display
 
@@ -109,10 +109,10 @@ def grade(
     rubric, sandbox, out = rubric or said.rubric, sandbox or said.sandbox, out or said.out
     min_score = said.min_score if min_score is None else min_score
     lines = rubrics.load(rubric)
-    _check_numbers(jobs, min_score, seed)
+    _check_numbers(jobs, min_score, seed, lines)
     if cluster is not None and jobs is not None:
         raise UsageError("--jobs is about this machine; with --cluster each node says how many it grades at once")
-    _check_only(only, lines)
+    _check_only(only, lines, min_score)
     _check_kit(kit)
     if gradescope is not None and len(paths) > 1:
         raise UsageError(f"--gradescope holds one submission, and {len(paths)} are given; grade them one by one")
@@ -154,7 +154,7 @@ def grade(
         _clean_up(executor, written_to())
     if failed or any(card.score is None for card in cards):
         return 3
-    return int(min_score is not None and any(card.score < min_score for card in cards if card.score is not None))
+    return int(min_score is not None and _are_below(min_score, cards))
 
 
 # --- checked before anything is graded --------------------------------------------------------------------------------
@@ -169,11 +169,13 @@ def _distinct(paths: list[Path]) -> list[Path]:
     return list(kept.values())
 
 
-def _check_numbers(jobs: int | None, min_score: float | None, seed: int | None) -> None:
+def _check_numbers(jobs: int | None, min_score: float | None, seed: int | None, rubric: Rubric) -> None:
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs is {jobs}; it must be at least 1")
     if min_score is not None and not math.isfinite(min_score):
         raise UsageError(f"--min-score is {min_score}; it must be a number such as 70")
+    if min_score is not None and min_score > rubric.max_score:
+        raise UsageError(f"--min-score is {min_score:g}; at most {rubric.max_score:g} can be reached")
     if seed is not None and not 0 <= seed < SEEDS:
         raise UsageError(f"--seed is {seed}; it must be from 0 to {SEEDS - 1}")
 
@@ -192,16 +194,22 @@ def _check_kit(kit: str | None) -> None:
         )
 
 
-def _check_only(only: str | None, rubric: Rubric) -> None:
-    if only is not None and not _selected(only, rubric):
+def _check_only(only: str | None, rubric: Rubric, min_score: float | None) -> None:
+    selected = _selected(only, rubric)
+    if not selected:
         ids = ", ".join(line.id for line in rubric.criteria)
         raise UsageError(f"--only {only!r} matches no criterion of this rubric; it has {ids}")
+    if min_score is not None and min_score > 0 and all(line.bonus for line in selected):
+        raise UsageError(
+            f"--only {only!r} matches bonus alone, which no score counts, and --min-score is {min_score:g}; "
+            "leave --only away, or set --min-score 0"
+        )
 
 
-def _selected(only: str | None, rubric: Rubric) -> list[str]:
+def _selected(only: str | None, rubric: Rubric) -> list[Criterion]:
     from fnmatch import fnmatch
 
-    return [line.id for line in rubric.criteria if only is None or fnmatch(line.id, only)]
+    return [line for line in rubric.criteria if only is None or fnmatch(line.id, only)]
 
 
 def _check_writable(out: Path, extra: dict[str, Path]) -> None:
@@ -411,6 +419,16 @@ def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[st
     text = terminal.table(cards, store.folder) + (f"\n\nall of {store.folder}: {index}" if index else "")
     print(text, file=sys.stderr if as_json else sys.stdout)
     return failed
+
+
+def _are_below(min_score: float, cards: list[Scorecard]) -> bool:
+    """Say which scores are below the bar, and whether any is."""
+    from grader import terminal
+
+    below = terminal.below(cards, min_score)
+    if below:
+        _say(f"below --min-score {min_score:g}: {_some(below)}")
+    return bool(below)
 
 
 def _clean_up(executor: Executor, folders: list[Path]) -> None:

@@ -177,6 +177,12 @@ def sentence(card: Scorecard) -> str:
     return said + (f"; not {lost}" if lost else "")
 
 
+def below(cards: Sequence[Scorecard], bar: float) -> list[str]:
+    """Give whose scores are below the bar, with the score of each."""
+    scores = {card.submission.name: card.score for card in cards if card.score is not None}
+    return [f"{name} ({points(score)})" for name, score in scores.items() if score < bar]
+
+
 def table(cards: Sequence[Scorecard], folder: Path) -> str:
     """Give the score table as plain text, aligned."""
     rows = [("submission", "score", "covers", "bonus", "pending", "lost", "report")]

@@ -79,6 +79,12 @@ def test_exit_status(grade: Callable[..., int], arguments: list[str], status: in
     assert grade(*arguments) == status
 
 
+def test_scores_below_the_bar_are_named(grade: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit status 1 says for whom."""
+    assert grade("alice", "bob", "broken.zip", "--min-score", "70") == 1
+    assert capsys.readouterr().err.endswith("\nbelow --min-score 70: bob (60.58), broken (0)\n")
+
+
 def usage_cases() -> dict[str, tuple[list[str], str]]:
     return {
         "nothing": ([], "Missing argument 'SUBMISSION'"),
@@ -95,6 +101,8 @@ def usage_cases() -> dict[str, tuple[list[str], str]]:
         "no jobs": (["alice", "-j", "0"], "--jobs is 0; it must be at least 1"),
         "no number": (["alice", "-j", "many"], "Invalid value for '--jobs'"),
         "no score": (["alice", "--min-score", "nan"], "--min-score is nan"),
+        "no such score": (["alice", "--min-score", "101"], "--min-score is 101; at most 100 can be reached"),
+        "a bar for bonus": (["alice", "--min-score", "50", "--only", "scan.*"], "'scan.*' matches bonus alone"),
         "a seed too large": (
             ["alice", "--seed", str(2**48)],
             "--seed is 281474976710656; it must be from 0 to 281474976710655",
