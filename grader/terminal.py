@@ -189,6 +189,7 @@ def table(cards: Sequence[Scorecard], folder: Path) -> str:
     for card in cards:
         lost = len(brief.losses(card))
         graded = card.outcome is Outcome.graded and card.score is not None
+        report = folder / card.submission.name / "report.html"
         rows.append(
             (
                 safe(card.submission.name),
@@ -197,7 +198,7 @@ def table(cards: Sequence[Scorecard], folder: Path) -> str:
                 points(card.bonus) if card.bonus else "",
                 points(card.pending) if card.pending else "",
                 str(lost) if lost else "",
-                safe(str(folder / card.submission.name / "report.html")),
+                safe(str(report)) if report.is_file() else "",
             )
         )
     used = [i for i in range(len(rows[0])) if any(row[i] for row in rows[1:])]

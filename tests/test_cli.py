@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from children import below, grade_as_told, wait_until
 
-from grader import __version__, admin, batch, capacity, cli, sandbox, terminal
+from grader import __version__, admin, batch, capacity, cli, sandbox, store, terminal
 from grader.errors import HarnessError
 from grader.kit import keys
 from grader.models import Scorecard
@@ -201,6 +201,19 @@ def test_reports_are_written_for_each_and_for_all(
     assert rows[3][1] == "100" and rows[3][-1] == "reports/alice/report.html"
     assert "reports/index.html" in out
     assert "alice: 100 of 100" in err and "carol: no score; the harness failed" in err
+
+
+def test_the_table_names_what_is_there(
+    grade: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A report that could not be written is not named."""
+
+    def full(path: Path, content: str | bytes) -> None:
+        raise HarnessError(f"{path} cannot be written: No space left on device")
+
+    monkeypatch.setattr(store, "write", full)
+    assert grade("alice") == 3
+    assert "alice" in (out := capsys.readouterr().out) and "report.html" not in out
 
 
 def test_the_seed_is_drawn_once_a_run_and_recorded(grade: Callable[..., int], tmp_path: Path) -> None:
