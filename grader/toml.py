@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from grader.errors import UsageError, hint
 
 MOST_BYTES = 2**20
+FAULTS = 5  # that one message lists
 TYPE_WORDS = {
     "float": "a number",
     "finite": "a finite number",
@@ -51,8 +52,8 @@ def read(path: Path, model: type[Model], what: str) -> Model:
         # A misspelt key also leaves the right one missing; the misspelling is what to show.
         entries = sorted(error.errors(include_url=False), key=lambda entry: entry["type"] == "missing")
         faults = [_fault(data, entry, model) for entry in entries]
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        raise UsageError(f"{what} {path}: {faults[0]}{more}") from None
+        more = f" (and {len(faults) - FAULTS} more)" if len(faults) > FAULTS else ""
+        raise UsageError(f"{what} {path}: {'; '.join(faults[:FAULTS])}{more}") from None
     for place, value in _numbers(data, ""):
         if not math.isfinite(value):
             raise UsageError(f"{what} {path}: {place} is {value}; it must be a finite number")

@@ -67,6 +67,7 @@ def test_digest_is_of_the_content_not_the_layout(tmp_path: Path) -> None:
         ("points = 3\n", "points = -1\n", "criteria[0] (gpt.load).points is -1; it must be above 0"),
         ("points = 3\n", "points = inf\n", "criteria[0].points is inf; it must be a finite number"),
         ("points = 3\n", "pionts = 3\n", "criteria[0] (gpt.load).pionts: no such key; did you mean 'points'?"),
+        ("points = 3\n", "pionts = 3\n", "); criteria[0] (gpt.load).points is missing"),
         ("files = 500", "fils = 500", "limits.fils: no such key; did you mean 'files'? (allowed: files, levels,"),
         ("files = 500", "files = 0", "limits.files is 0; it must be at least 1"),
         ("rubric/1", "rubric/2", "schema is 'rubric/2'; allowed: 'rubric/1'"),
