@@ -65,6 +65,7 @@ def test_names_paths_and_history_are_read(
     (earlier,) = tmp_path.glob("reports/alice/history/*.json")
     assert compare("alice", earlier) == 0
     shown = capsys.readouterr().out
+    assert shown.count("alice, 2026-01-01 00:00 UTC") == 2
     assert "100 of 100" in shown and "40 of 100" in shown and "gpt.loss says wrong_answer" in shown
     assert compare("alice", "alice", "alice") == 0
     assert "They agree on every criterion." in capsys.readouterr().out
@@ -81,7 +82,9 @@ def test_a_submission_cannot_bring_its_own_scorecard(
     assert "reports/bob/scorecard.json cannot be read: No such file" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("arguments", "said"), [(["alice"], "name two or three"), (["a"] * 4, "4 scorecards are")])
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["alice"], "1 scorecard is given; name two"), (["a"] * 4, "4 scorecards are given")]
+)
 def test_two_or_three(
     compare: Callable[..., int], capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:

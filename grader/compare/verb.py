@@ -30,8 +30,10 @@ def compare(
     Scores, sections, the criteria on which they differ with the first reason, and what may explain it. A path may lead
     to a scorecard of a submission's history, so that two runs of one are compared.
     """
+    from grader.report.text import counted
+
     if not 2 <= len(which) <= MOST:
-        raise UsageError(f"{len(which)} scorecards are given; name two or three")
+        raise UsageError(f"{counted(len(which), 'scorecard is', 'scorecards are')} given; name two or three")
     from grader import settings
     from grader.compare import rows
 
@@ -64,12 +66,16 @@ def _show(cards: list[Scorecard], *blocks: list[Row]) -> None:
     from rich.table import Table
 
     from grader import terminal
+    from grader.report.text import when
     from grader.terminal import safe
 
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("", overflow="fold")
+    names = [card.submission.name for card in cards]
     for card in cards:
-        table.add_column(safe(card.submission.name, NAME_CHARS), overflow="fold", ratio=1)
+        name = card.submission.name
+        started = f", {when(card.run.started_at)}" if names.count(name) > 1 else ""
+        table.add_column(safe(name, NAME_CHARS) + safe(started), overflow="fold", ratio=1)
     for rows in blocks:
         for row in rows:
             table.add_row(
