@@ -22,5 +22,7 @@ fi
 unset KEYS
 
 "$grader/.venv/bin/grade" "$@" >"$work/scorecards" && status=0 || status=$?
-[ ! -f "$work/summary.md" ] || cat "$work/summary.md" >>"${GITHUB_STEP_SUMMARY:-/dev/stderr}"
-"$grader/.venv/bin/python" -I "$grader/scripts/ci_line.py" "$status" "$work/scorecards" >>"${GITHUB_OUTPUT:-/dev/stdout}"
+if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then exec 3>>"$GITHUB_STEP_SUMMARY"; else exec 3>&2; fi
+[ ! -f "$work/summary.md" ] || cat "$work/summary.md" >&3
+[ -z "${GITHUB_OUTPUT:-}" ] || exec >>"$GITHUB_OUTPUT"
+"$grader/.venv/bin/python" -I "$grader/scripts/ci_line.py" "$status" "$work/scorecards"

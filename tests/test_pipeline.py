@@ -173,6 +173,17 @@ def test_no_character_of_a_candidate_cuts_the_line(tmp_path: Path) -> None:
     assert done.stdout == "status=0\nscore=87.5\nline=ann: 87.5 of 100\n"
 
 
+def test_what_a_file_holds_already_stays(checkout: Path, tmp_path: Path) -> None:
+    """Outside of a runner the line goes to standard output, after all that stands there."""
+    log = tmp_path / "log"
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "SUBMISSION": "nowhere"}
+    with log.open("w") as file:
+        script = 'echo before; sh "$0"; echo after'
+        command = ["sh", "-c", script, str(checkout / "scripts/grade_in_ci.sh")]
+        subprocess.run(command, cwd=tmp_path, env=environment, stdout=file, check=True)
+    assert log.read_text() == "before\nstatus=2\nscore=\nline=not graded: grade ended with status 2\nafter\n"
+
+
 @pytest.mark.bubblewrap
 def test_keys_reach_the_diagnosis_and_are_left_nowhere(checkout: Path, tmp_path: Path) -> None:
     """The secret is a file for as long as the step runs, for its owner alone, and in no report."""
