@@ -76,15 +76,19 @@ def test_an_anchor_opens_what_it_names(visit: Callable[..., Any]) -> None:
 
 
 def test_filter_and_fold(visit: Callable[..., Any]) -> None:
-    """The filter narrows by id, title and verdict, and hides sections that are empty."""
-    page = visit(PAGES["partial"]).page
+    """The filter narrows by id, title and verdict, shows what is left and counts it, and hides empty sections."""
+    page = visit(PAGES["partial"], viewport={"width": 1200, "height": 500}).page
+    count = page.locator(".tools [aria-live]")
+    assert count.inner_text() == "" and page.locator("#criteria").bounding_box()["y"] > 500
     page.locator("#find").fill("wrong answer")
-    assert page.locator(".criterion:visible").count() == 6
+    assert page.locator(".criterion:visible").count() == 6 and count.inner_text() == "6 of 29"
+    assert 0 < page.locator("#criteria").bounding_box()["y"] < 100
     page.locator("#find").fill("broadcast")
     assert page.locator(".criterion:visible").count() == 1 and page.locator(".group:visible").count() == 1
     page.locator("#find").fill("nothing is called so")
     assert page.locator("#none-left").is_visible()
     page.locator("#find").fill("")
+    assert count.inner_text() == ""
     page.locator("#only").check()
     assert page.locator(".criterion:visible").count() == 9
     page.locator("#only").uncheck()

@@ -2,6 +2,10 @@
   const criteria = [...document.querySelectorAll(".criterion")];
   const find = byId("find"), only = byId("only"), fold = byId("fold");
   if (find) {
+    const count = document.createElement("span");
+    count.className = "muted";
+    count.setAttribute("aria-live", "polite");
+    find.closest("label").after(count);
     const texts = new Map(criteria.map((item) => [item, item.querySelector("summary").textContent.toLowerCase()]));
     const filter = () => {
       const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -12,7 +16,13 @@
       for (const group of document.querySelectorAll(".group")) {
         group.hidden = ![...group.querySelectorAll(".criterion")].some((item) => !item.hidden);
       }
-      byId("none-left").hidden = criteria.some((item) => !item.hidden);
+      const left = criteria.filter((item) => !item.hidden).length;
+      byId("none-left").hidden = left > 0;
+      count.textContent = words.length || only.checked ? `${left} of ${criteria.length}` : "";
+      const list = byId("criteria"), bar = find.closest(".tools");
+      if (count.textContent && list.getBoundingClientRect().top > innerHeight && getComputedStyle(bar).position === "sticky") {
+        list.scrollIntoView();
+      }
     };
     find.addEventListener("input", filter);
     only.addEventListener("change", filter);
