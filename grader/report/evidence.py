@@ -279,6 +279,6 @@ def _pictures(found: Evidence) -> Pictures:
         interval=draw.interval(found),
         layers=maps.layer_map(found.get("layer_map"), atol),
         causality=maps.causality_map(found.get("causality_map"), atol or LEAK),
-        gradient=maps.gradient_map(found.get("gradient_map"), atol),
+        gradient=maps.gradient_map(found.get("gradient_map"), atol, found.get("first_divergence")),
         memory=memory.memory(found.get("cache_memory")),
     )

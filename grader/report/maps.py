@@ -76,14 +76,14 @@ def layer_map(data: Any, atol: float | None) -> Map | None:
     labels = [short(str(name), 40) for name in names]
     first = names.index(data["first"]) if data.get("first") in names else None
     limit = atol if atol else _largest(values) / 1e3 or 1e-6
-    told = "no module differs by more than the tolerance"
+    told = "no module differs by more than the tolerance in this row by itself"
     if first is not None:
         at = next((t for t, size in enumerate(values[first]) if size > limit), 0)
-        told = f"first module to differ: {labels[first]}, from position {at} on"
+        told = f"first module to differ: {labels[first]}, first at position {at}"
     return _heat(values, labels, limit, first, "position", "module", told)
 
 
-def gradient_map(data: Any, atol: float | None) -> Map | None:
+def gradient_map(data: Any, atol: float | None, place: Any = None) -> Map | None:
     """Lay out |error| of one operand's gradient, entry by entry."""
     if not isinstance(data, dict) or (values := _matrix(data.get("values"))) is None:
         return None
@@ -91,7 +91,9 @@ def gradient_map(data: Any, atol: float | None) -> Map | None:
     limit = atol if atol else _largest(values) / 1e3 or 1e-6
     over = sum(size > limit for row in values for size in row)
     told = f"{over:,} of {len(values) * len(values[0]):,} entries of d{operand} are off"
-    return _heat(values, [str(i) for i in range(len(values))], limit, None, f"column of d{operand}", "row", told)
+    axes = place.count(",") + 1 if isinstance(place, str) and place.startswith("index [") else 0
+    rows = "row" if axes == 2 else "batch x row" if axes > 2 else "row, flattened"
+    return _heat(values, [str(i) for i in range(len(values))], limit, None, f"column of d{operand}", rows, told)
 
 
 def _largest(values: list[list[float]]) -> float:

@@ -91,6 +91,16 @@ def test_the_cost_plot_tells_growth_in_words_too() -> None:
 
 
 @pytest.mark.parametrize(
+    ("place", "title"),
+    [("index [1, 2]", "row"), ("index [0, 1, 2]", "batch x row"), (None, "row, flattened"), ([1], "row, flattened")],
+)
+def test_rows_of_a_gradient_are_named_as_far_as_is_known(place: Any, title: str) -> None:
+    """A batch's rows lie under one another, and are not those of a matrix."""
+    found = maps.gradient_map({"operand": "A", "values": [[1.0]]}, 1e-3, place)
+    assert found is not None and found.y_title == title
+
+
+@pytest.mark.parametrize(
     "data", [{"T": [1, 1]}, {"T": [2, 1]}, {"T": [1, 2], "cached_ms": [0, 1]}, {"T": [1]}, [], None]
 )
 def test_a_cost_that_cannot_be_drawn_is_not(data: Any) -> None:
@@ -132,7 +142,7 @@ def test_the_layer_map_names_the_first_module_that_diverges() -> None:
     found = maps.layer_map(cards.layers("blocks.1.attn.proj"), 5e-4)
     assert found is not None
     assert [row.label for row in found.rows if row.first] == ["blocks.1.attn.proj"]
-    assert found.caption.startswith("First module to differ: blocks.1.attn.proj, from position 1 on.")
+    assert found.caption.startswith("First module to differ: blocks.1.attn.proj, first at position 1.")
     small = maps.layer_map({"layers": ["a", "b"], "values": [[0.0, 1e-6], ["nan", 1.0]], "first": "b"}, 1e-3)
     assert small is not None
     assert [level.colour for level in small.levels] == ["heat0", "heat1", "heat5", "heat6"]

@@ -221,7 +221,7 @@ def test_pictures_have_titles_and_text_alternatives() -> None:
     titles = {title for *_, title, _, _ in [(p[0], p[1], p[2], p[3], p[4], p[5]) for p in pictures]}
     assert titles >= {
         "Expected and generated text", "Cost of one more token against T", "Ratio against its limit",
-        "Difference of activations, module by position", "Which logits move when tokens change",
+        "Difference of activations, module by position (first row, by itself)", "Which logits move when tokens change",
         "Error of the gradient, entry by entry",
     }  # fmt: skip
     assert all((a, b) == (c, e) for a, b, c, _, e, _ in pictures)
