@@ -171,7 +171,7 @@ def _facts(cards: list[Scorecard], scores: list[float]) -> tuple[tuple[str, str]
         facts.append(("median score", points(statistics.median(scores))))
     if len(scores) >= 4:
         low, _, high = statistics.quantiles(scores, n=4, method="inclusive")
-        facts.append(("middle half", f"{points(round(low, 1))} to {points(round(high, 1))}"))
+        facts.append(("middle half of scores", f"{points(round(low, 1))} to {points(round(high, 1))}"))
     if partial := sum(bool(card.run.only) for card in cards):
         facts.append(("partial runs, in no figure", f"{partial:,}"))
     if pending := sum(card.pending > 0 for card in cards):
