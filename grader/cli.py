@@ -427,7 +427,7 @@ def _are_below(min_score: float, cards: list[Scorecard]) -> bool:
 
     below = terminal.below(cards, min_score)
     if below:
-        _say(f"below --min-score {min_score:g}: {_some(below)}")
+        _say(f"below --min-score {min_score:g}: {terminal.some(below, NAMES)}")
     return bool(below)
 
 

@@ -183,6 +183,7 @@ class Cost:
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
     unit: str
+    caption: str
     alternative: str
     width: float = COST_W
     height: float = COST_H
@@ -226,6 +227,7 @@ def cost(data: Any) -> Cost | None:
         x_ticks=tuple((x(length), number(int(length))) for length in lengths),
         y_ticks=tuple((y(tick), f"{tick:g}") for tick in _ticks(low, high)),
         unit="CPU time" if data.get("unit") == "cpu" else "wall time",
+        caption=f"T grows {times}x. Beside each line: its last time, and how many times its first that is.",
         alternative=f"T grows {times}x. {told}.",
     )
 

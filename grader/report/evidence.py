@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grader.models import CheckResult, Evidence
+from grader.models import CheckResult, Evidence, Verdict
 from grader.report import draw, maps, memory
 from grader.report.text import Cut, counted, cut, cut_front, number, one_line, plain, short
 from grader.report.words import MARKS, Mark
@@ -16,6 +16,7 @@ LEAK = 1e-5  # where a causality map brings no tolerance of its own
 AROUND = 60  # characters shown before and after the first that differs
 SHORT_LIST = 8  # a shape, say: read as a whole, not by its first difference
 ITEMS_AROUND = 12  # entries of a list, likewise
+NOWHERE = (None, "", "its one value")  # places of a divergence that tell nothing
 MANY = 1e6  # times the tolerance: how many more says nothing
 DRAWN = frozenset(
     {"claim", "expected", "actual", "max_abs_diff", "atol", "first_divergence", "detail", "error", "tokens", "cost"}
@@ -73,7 +74,7 @@ class Sides:
 
 @dataclass(frozen=True)
 class Fault:
-    """An exception of the submission."""
+    """An exception of the submission: what the check's message does not say of it."""
 
     kind: str
     message: Cut
@@ -117,6 +118,12 @@ class CheckView:
     is_alike: bool = False  # a check of the same name, under another scheme, fails in the same way above
 
     @property
+    def meaning(self) -> str:
+        """Say what its verdict means, where neither the word nor the message does."""
+        plain_words = (MARKS[Verdict.wrong_answer], MARKS[Verdict.missing])
+        return "" if self.holds or self.mark in plain_words else self.mark.meaning
+
+    @property
     def has_more(self) -> bool:
         """Say whether there is more to show than message and claim, beside which what holds has its difference."""
         shown = self.sides or self.detail or self.fault or self.others or self.pictures.any
@@ -143,9 +150,9 @@ def check_view(check: CheckResult, caps: Caps) -> CheckView:
         holds=check.verdict.is_fine,
         message=message,
         sides=_sides(found, message.text, caps),
-        facts=_unstated(_facts(found, caps), message.text),
+        facts=_unstated(_facts(found, message.text, caps), message.text),
         detail=cut(plain(detail), caps.message) if detail else None,
-        fault=_fault(found.get("error"), caps),
+        fault=_fault(found.get("error"), message.text, caps),
         pictures=_pictures(found) if caps.pictures else Pictures(None, None, None, None, None, None, None),
         others=_unstated(shown, message.text),
         duration_s=check.duration_s,
@@ -167,15 +174,18 @@ def _unstated(rows: Sequence[tuple[str, str]], message: str) -> tuple[tuple[str,
     return tuple((key, value) for key, value in rows if not _states(message, value))
 
 
-def _facts(found: Evidence, caps: Caps) -> list[tuple[str, str]]:
+def _facts(found: Evidence, message: str, caps: Caps) -> list[tuple[str, str]]:
     facts = []
-    if found.get("first_divergence") not in (None, ""):
+    if found.get("first_divergence") not in NOWHERE:
         facts.append(("first divergence", short(plain(found["first_divergence"]), caps.value)))
     largest, atol = found.get("max_abs_diff"), found.get("atol")
     if largest is not None:
-        size, limit = draw.real(largest), draw.real(atol)
-        times = f" ({_share(size / limit)})" if size is not None and limit else ""
-        facts.append(("largest difference", number(_three(largest)) + times))
+        said, size, limit = number(_three(largest)), draw.real(largest), draw.real(atol)
+        ratio = size / limit if size is not None and limit else None
+        if not _states(message, said):
+            facts.append(("largest difference", said + (f" ({_share(ratio)})" if ratio is not None else "")))
+        elif ratio is not None:
+            facts.append(("times the tolerance", _times(ratio)))
     if atol is not None:
         facts.append(("tolerance", number(atol)))
     if (share := draw.real(found.get("fraction"))) is not None:
@@ -187,10 +197,12 @@ def _three(value: Any) -> Any:
     return float(f"{value:.3g}") if isinstance(value, float) else value
 
 
+def _times(ratio: float) -> str:
+    return "more than a million" if ratio > MANY else f"{ratio:,.0f}" if ratio >= 2 else f"{ratio:.2g}"
+
+
 def _share(ratio: float) -> str:
-    if ratio > MANY:
-        return "more than a million times the tolerance"
-    return f"{ratio:,.0f} times the tolerance" if ratio >= 2 else f"{ratio:.2g} of the tolerance"
+    return f"{_times(ratio)} {'times' if ratio >= 2 else 'of'} the tolerance"
 
 
 def _sides(found: Evidence, message: str, caps: Caps) -> Sides | None:
@@ -257,18 +269,20 @@ def _lists(expected: list[Any], actual: list[Any], caps: Caps) -> Sides:
     )
 
 
-def _fault(error: Any, caps: Caps) -> Fault | None:
+def _fault(error: Any, message: str, caps: Caps) -> Fault | None:
     if not isinstance(error, dict):
         return None
     place = short(plain(error["file"]), caps.line) if error.get("file") else ""
     if place and error.get("line") is not None:
         place += f":{short(plain(error['line']), 20)}"
-    return Fault(
-        kind=short(plain(error.get("type") or "error"), min(80, caps.line)),
-        message=cut(plain(error.get("message") or ""), caps.message),
-        place=place,
-        trace=cut_front(plain(error.get("traceback") or ""), caps.trace),
-    )
+    kind = short(plain(error.get("type") or "error"), min(80, caps.line))
+    if _states(message, kind) and (not place or _states(message, place)):
+        kind = place = ""
+    text = cut(plain(error.get("message") or ""), caps.message)
+    if not text.left_out and _states(message, text.text):
+        text = Cut("")
+    trace = cut_front(plain(error.get("traceback") or ""), caps.trace)
+    return Fault(kind, text, place, trace) if kind or text.text or trace.text else None
 
 
 def _pictures(found: Evidence) -> Pictures:

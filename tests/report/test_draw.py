@@ -86,6 +86,7 @@ def test_the_cost_plot_tells_growth_in_words_too() -> None:
     assert found is not None
     assert [line.name for line in found.lines] == ["recompute", "cached step", "reference, cached"]
     assert found.alternative.startswith("T grows 15x. recompute: 47.9 ms at 960, 19.2x the time at 64")
+    assert found.caption.startswith("T grows 15x. ") and "47.9" not in found.caption
     labels = sorted(line.label_y for line in found.lines)
     assert all(b - a >= 29.9 for a, b in itertools.pairwise(labels))
 

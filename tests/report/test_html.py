@@ -115,7 +115,7 @@ def test_a_failed_check_shows_what_a_reader_needs() -> None:
     body = page.split('id="gpt.logits"')[1].split('id="gpt.loss"')[0]
     for said in (
         "On fresh weights and tokens, at every position and length", "1.20415", "0.731284", "[b, t, v] [0, 1, 4]",
-        "1,460 times the tolerance", "0.0005", "0.42 s", "◀ first", "(learned)",
+        "1,460", "0.0005", "0.42 s", "◀ first", "(learned)",
         "grade SUBMISSION --only gpt.logits --seed 20260101 --out again",
     ):  # fmt: skip
         assert said in body, said
@@ -147,11 +147,26 @@ def test_what_the_message_says_is_not_said_again_in_rows() -> None:
     """A number stands once: in the message, or in a row where the message does not say it."""
     rows = re.findall(r'<th scope="row">([^<]+)</th><td>', only(cards.check("a", "wrong_answer", WRONG, **NUMBERS)))
     assert [row for row in rows if row in ("expected", "actual", "difference", "first divergence", "tolerance")] == []
-    assert "largest difference" in rows  # for how many times the tolerance it is
+    assert "largest difference" not in rows and "times the tolerance" in rows
+    nowhere = only(cards.check("a", "wrong_answer", "it is wrong", **NUMBERS | {"first_divergence": "its one value"}))
+    assert "its one value" not in nowhere and "largest difference" in nowhere
     other = only(cards.check("a", "wrong_answer", "a logit of 11.5 or 0.25.1 differs", **NUMBERS))
     assert {"expected", "actual", "difference", "first divergence", "tolerance"} <= set(
         re.findall(r'<th scope="row">([^<]+)</th><td>', other)
     )
+
+
+def test_an_exception_is_told_once() -> None:
+    """Its kind, place and text stand where the message lacks them; what its verdict means is said."""
+    told = "run raised RuntimeError at matmul.py:31: mat1 and mat2 shapes cannot be multiplied (12x7 and 5x7)"
+    for message in (told, "it failed"):
+        page = only(cards.check("a", "runtime_error", message, error=cards.ERROR))
+        checks = page.split('<ul class="checks">')[1].split("</ul>")[0]
+        assert ("<strong>RuntimeError</strong>" in checks) == (message != told)
+        assert checks.count("shapes cannot be multiplied") == 1 and "in reduce: return" in checks
+        assert "runtime error: it raised an exception" in checks
+    wrong = only(cards.check("a", "wrong_answer", "it is wrong", **NUMBERS))
+    assert "it ran and gave something else" not in wrong
 
 
 def test_what_fails_in_the_same_way_under_another_scheme_folds() -> None:
