@@ -395,10 +395,9 @@ def _whole_before(card: Scorecard, store: Store) -> str:
 def _finish(cards: list[Scorecard], rubric: Rubric, store: Store, extra: dict[str, Path], as_json: bool) -> bool:
     """Write what is about all submissions, and print the table: whether something could not be written."""
     from grader import terminal
-    from grader.report.view import has_no_key
 
     failed, index = False, None
-    if unjudged := sorted({str(card.submission.kit) for card in cards if has_no_key(card)}):
+    if unjudged := terminal.without_key(cards):
         _say(
             f"warning: this machine has no key for {terminal.some(unjudged, NAMES)}, "
             "so that every diagnosis of these kits earned 0; see docs/kits.md"

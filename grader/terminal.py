@@ -18,6 +18,7 @@ from grader.intake import printable
 from grader.models import Event, Outcome, Scorecard, Verdict
 from grader.report import brief
 from grader.report.text import points
+from grader.report.view import has_no_key
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -181,6 +182,11 @@ def below(cards: Sequence[Scorecard], bar: float) -> list[str]:
     """Give whose scores are below the bar, with the score of each."""
     scores = {card.submission.name: card.score for card in cards if card.score is not None}
     return [f"{name} ({points(score)})" for name, score in scores.items() if score < bar]
+
+
+def without_key(cards: Sequence[Scorecard]) -> list[str]:
+    """Give the kits whose diagnoses were not judged, for want of a key."""
+    return sorted({str(card.submission.kit) for card in cards if has_no_key(card)})
 
 
 def table(cards: Sequence[Scorecard], folder: Path) -> str:
