@@ -49,13 +49,11 @@ def build(
         max_score=rubric.max_score,
         bonus=round(sum(line.earned for line in criteria if line.bonus), DIGITS),
         pending=round(sum(line.points * (1 if line.bonus else scale) for line in undecided), DIGITS),
-        final=None if run.only else final(score, rubric.max_score, reviews, rubric.weights),
         criteria=criteria,
-        reviews=reviews,
         output=output,
         run=run,
     )
-    card = _encodable(card)
+    card = _encodable(reviewed(card, reviews, rubric.weights))
     if not broken:
         return card
     reason = f"check {broken[0].id} failed by the harness's own fault: {broken[0].message}"

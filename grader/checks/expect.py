@@ -125,9 +125,10 @@ def holds(candidate: Candidate, demand: Callable[[], object], *criteria: str) ->
 def expect_before(candidate: Candidate, answer: Tensor, message: str) -> None:
     """Demand that the answer before the last, sent once more, is still what it was."""
     again = candidate.call("before")[1].get("before")
-    expect(again is not None and again.shape == answer.shape, message)
-    same = torch.isclose(again.to(answer.dtype), answer, rtol=0, atol=0, equal_nan=True)  # type: ignore[union-attr]
-    expect(bool(same.all()), message)  # that a number is none is for others to say
+    if again is None or again.shape != answer.shape:
+        raise wrong(message)
+    same = torch.allclose(again.to(answer.dtype), answer, rtol=0, atol=0, equal_nan=True)
+    expect(same, message)  # that a number is none is for others to say
 
 
 def expect_tokens(got: Tensor, want: Tensor, what: str) -> None:

@@ -58,8 +58,7 @@ def _asked(rule: Question, card: Scorecard) -> Asked:
     first = next((c for glob in rule.lost for c in card.criteria if _tried(c) and fnmatch(c.id, glob)), None)
     if first is None:
         return Asked(rule.why, None, rule.question, rule.strong_answer)
-    said = message(first)
-    return Asked(f"{rule.why}. {short(said, 180)}" if said else rule.why, first.id, rule.question, rule.strong_answer)
+    return Asked(_with_message(rule.why, first), first.id, rule.question, rule.strong_answer)
 
 
 def _holds(rule: Question, card: Scorecard) -> bool:
@@ -107,6 +106,9 @@ def _why(result: CriterionResult) -> str:
     cost = worth(result.points - result.earned, "bonus point" if result.bonus else "point")
     if result.verdict is Verdict.inconclusive:
         return f"{cost} pending: inconclusive"
+    return _with_message(f"{cost} lost: {MARKS[result.verdict].word}", result)
+
+
+def _with_message(what: str, result: CriterionResult) -> str:
     first = message(result)
-    what = f"{cost} lost: {MARKS[result.verdict].word}"
     return f"{what}. {short(first, 180)}" if first else what
